@@ -1,0 +1,2 @@
+//! Arguments, logging, exit codes; nothing else.
+fn main() {}

@@ -1,0 +1,24 @@
+//! What a Kubernetes object is to driftdeck, without any I/O: its identity, its manifest and where that came from,
+//! YAML as kubectl reads it, canonical bytes, masked secrets, and text that is safe to show.
+//!
+//! See [`Manifest`] for the entry point.
+
+mod canonical;
+mod clean;
+mod identity;
+mod issue;
+mod manifest;
+mod pointer;
+mod secret;
+mod source;
+mod yaml;
+
+pub use canonical::{canonical_json, sha256_hex};
+pub use clean::clean;
+pub use identity::{GroupKind, IdentityError, ObjectId, join_api_version, split_api_version};
+pub use issue::{Issue, Severity};
+pub use manifest::{Manifest, ManifestError, Origin};
+pub use pointer::{Pointer, Segment};
+pub use secret::{Mask, is_secret, mask_pair, mask_secret};
+pub use source::{Entry, EntryKind, SourceError, SourceTree};
+pub use yaml::{Document, YamlError, documents, to_yaml};
