@@ -1,6 +1,6 @@
 //! A stream of JSON documents, with the numbers of Go's JSON reader, a bound on depth and duplicate keys seen.
 
-use super::{Document, MAX_DEPTH, MAX_DOCUMENT, MAX_WARNINGS, decode::number, too_deep, too_large};
+use super::{Document, MAX_DEPTH, MAX_WARNINGS, YamlError, decode::number, too_deep, within_budget};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use std::{cell::RefCell, fmt};
@@ -17,21 +17,16 @@ pub(super) fn documents(text: &str) -> Option<Vec<Document>> {
         let line = |at: usize| 1 + text[..at].matches('\n').count();
         let lines = (line(end - raw.len()), line(end));
         let duplicates = RefCell::new(Vec::new());
-        let value = if raw.len() > MAX_DOCUMENT {
-            Err(too_large(lines.0, raw.len()))
-        } else {
-            // The text is JSON already; all that can be wrong is its depth (or a number that no double holds).
+        let value = within_budget(raw, lines.0, || {
+            // The text is JSON already; all that can be wrong is its depth.
             Reader { depth: 0, duplicates: &duplicates }
                 .deserialize(&mut serde_json::Deserializer::from_str(raw))
                 .map_err(|error| {
                     let at = lines.0 + error.line().saturating_sub(1);
-                    if error.to_string().contains(TOO_DEEP) {
-                        too_deep(at)
-                    } else {
-                        super::YamlError::new(at, error.to_string())
-                    }
+                    let too_deep_for_us = error.to_string().contains(TOO_DEEP);
+                    if too_deep_for_us { too_deep(at) } else { YamlError::new(at, error.to_string()) }
                 })
-        };
+        });
         let warnings = duplicates
             .into_inner()
             .into_iter()

@@ -16,8 +16,10 @@ use serde_json::Value;
 pub use emit::to_yaml;
 pub use tree::panic_is_caught;
 
-/// The largest document that is read, in bytes.
+/// The largest object that is read, in bytes: a document, or an item of one that is a `List`.
 const MAX_DOCUMENT: usize = 1 << 20;
+/// The largest document that is parsed at all; only a `List` may be larger than an object.
+const MAX_LIST: usize = 16 << 20;
 /// The deepest nesting that is read.
 const MAX_DEPTH: usize = 64;
 /// How many bytes of values one document's aliases may repeat.
@@ -57,7 +59,7 @@ impl YamlError {
 /// Splits a stream and reads each document as kubectl would. Documents that are empty or hold only comments are left out.
 ///
 /// A stream that starts with `{` is read as JSON where it is JSON, as kubectl does. What is past a budget (1 MiB a
-/// document, 64 levels, 4 MiB repeated by aliases) is that document's error. Text that is not UTF-8, and what is no
+/// document, or an item of a `List` of up to 16 MiB, 64 levels, 4 MiB repeated by aliases) is that document's error. Text that is not UTF-8, and what is no
 /// YAML to begin with (encrypted or binary files), is the caller's to refuse.
 pub fn documents(text: &str) -> Vec<Document> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -82,9 +84,10 @@ fn read(chunk: stream::Chunk<'_>) -> Option<Document> {
     let value = match &chunk.separator_error {
         Some(error) => Err(error.clone()),
         None if chunk.is_blank() => return None,
-        None if chunk.text.len() > MAX_DOCUMENT => Err(too_large(chunk.lines().0, chunk.text.len())),
-        None => tree::parse(chunk.text, chunk.first_line, &mut warnings)
-            .and_then(|tree| tree.map_or(Ok(Value::Null), |tree| decode::decode(&tree, &mut warnings))),
+        None => within_budget(chunk.text, chunk.lines().0, || {
+            tree::parse(chunk.text, chunk.first_line, &mut warnings)
+                .and_then(|tree| tree.map_or(Ok(Value::Null), |tree| decode::decode(&tree, &mut warnings)))
+        }),
     };
     if matches!(value, Ok(Value::Null)) {
         return None;
@@ -92,8 +95,32 @@ fn read(chunk: stream::Chunk<'_>) -> Option<Document> {
     Some(Document { index: chunk.index, lines: chunk.lines(), value, warnings })
 }
 
-fn too_large(line: usize, bytes: usize) -> YamlError {
-    YamlError::new(line, format!("the document has {} KiB; at most {} KiB are read", bytes >> 10, MAX_DOCUMENT >> 10))
+/// Parses a document that begins on `line` unless it, or an object in it, is too large.
+fn within_budget(
+    text: &str,
+    line: usize,
+    parse: impl FnOnce() -> Result<Value, YamlError>,
+) -> Result<Value, YamlError> {
+    let too_large = |what: &str, bytes: usize| {
+        let message =
+            format!("{what} has {} KiB; at most {} KiB are read of one object", bytes >> 10, MAX_DOCUMENT >> 10);
+        Err(YamlError::new(line, message))
+    };
+    if text.len() <= MAX_DOCUMENT {
+        return parse();
+    }
+    if text.len() > MAX_LIST {
+        return too_large("the document", text.len());
+    }
+    let value = parse()?;
+    let is_list = value.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List"));
+    match value.get("items").and_then(Value::as_array).filter(|_| is_list) {
+        None => too_large("the document", text.len()),
+        Some(items) => match items.iter().map(|item| item.to_string().len()).find(|bytes| *bytes > MAX_DOCUMENT) {
+            Some(bytes) => too_large("an item of the list", bytes),
+            None => Ok(value),
+        },
+    }
 }
 
 fn too_deep(line: usize) -> YamlError {

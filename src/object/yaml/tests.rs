@@ -141,6 +141,13 @@ fn budgets_are_kept_and_named() {
     assert!(error(&json(100_000)).message.contains("64 levels"));
     assert!(error(&format!("a: 1\n---\nb: {}", "x".repeat(MAX_DOCUMENT))).to_string().starts_with("line 3"));
 
+    let list = |sizes: &[usize]| {
+        let items: String = sizes.iter().map(|size| format!("- x: {}\n", "x".repeat(*size))).collect();
+        format!("apiVersion: v1\nkind: ConfigMapList\nitems:\n{items}")
+    };
+    assert!(documents(&list(&[600_000, 600_000]))[0].value.is_ok());
+    assert!(error(&list(&[10, MAX_DOCUMENT])).message.contains("item"));
+
     let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
     for level in 1..12 {
         let before = level - 1;
