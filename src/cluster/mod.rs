@@ -5,9 +5,15 @@
 
 mod error;
 mod health;
+mod inventory;
+pub mod lease;
+pub mod record;
 
 pub use error::{ClusterError, Conflict};
 pub use health::{Health, HealthStatus, health};
+pub use inventory::{GROUP_KINDS, Inventory, Member, Members, NAMESPACES, PART_OF, SET_ID, SOURCE, TOOLING, set_id};
+pub use lease::{Lease, LeaseError, LeaseState, LeaseTiming};
+pub use record::{RecordApproval, RecordHead, RecordPayload, RecordRunning, RecordStep};
 
 use crate::object::{GroupKind, ObjectId};
 use serde_json::Value;
