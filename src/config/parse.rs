@@ -4,7 +4,7 @@ use super::{
     expand::Surroundings,
     model::{Application, AutoSync, Cluster, Config, Extras, Ignore, Layout, Poll, Repository, Signers, Ui, Verify},
     problem::ConfigError,
-    reader::{Problems, Table, place, words},
+    reader::{Problems, Table, line_of, words},
     references::{dependencies, references, unique},
     schema,
     values::{self, Wrong},
@@ -35,7 +35,7 @@ pub(super) fn config(
         .iter()
         .map(|error| {
             let at = error.span().map_or(text.len(), |span| span.start);
-            let line = text.lines().nth(place(text, at).0 - 1).unwrap_or_default().trim();
+            let line = line_of(text, at);
             (
                 at,
                 Wrong {

@@ -42,8 +42,11 @@ impl Problems {
         syntax.sort_by_key(|(at, _)| *at);
         syntax.dedup_by_key(|(at, _)| place(text, *at).0);
         let broken_lines: Vec<usize> = syntax.iter().map(|(at, _)| place(text, *at).0).collect();
+        // after a broken header keys stand in the wrong table
+        let broken_header = syntax.iter().map(|(at, _)| *at).find(|at| line_of(text, *at).starts_with('['));
         let found = self.found.into_inner().into_iter().filter(|found| {
-            broken_lines.is_empty() || (!found.echo && !broken_lines.contains(&place(text, found.at).0))
+            let clear = !found.echo && !broken_lines.contains(&place(text, found.at).0);
+            broken_lines.is_empty() || (clear && broken_header.is_none_or(|at| found.at < at))
         });
         let mut all: Vec<(usize, Wrong)> =
             syntax.into_iter().chain(found.map(|found| (found.at, found.wrong))).collect();
@@ -56,6 +59,11 @@ impl Problems {
             })
             .collect()
     }
+}
+
+/// Returns the line at a byte offset, without the blanks around it.
+pub(super) fn line_of(text: &str, at: usize) -> &str {
+    text.lines().nth(place(text, at).0 - 1).unwrap_or_default().trim()
 }
 
 /// Returns line and column, both from 1, columns in characters, of a byte offset.
