@@ -1,0 +1,25 @@
+//! What the end-to-end suites stand on: a world of its own for each test (home, repositories, configuration), the programs
+//! that check outcomes independently (`git`, `kubectl`), and the real binary, on the command line or in a PTY.
+//!
+//! Nothing here uses the library: what driftdeck did is read back with the tools that operators would use.
+
+#![allow(dead_code, unused_imports, reason = "each suite compiles this module and uses its own part of it")]
+
+mod console;
+mod driftdeck;
+mod kubectl;
+mod repository;
+mod screen;
+pub mod shop;
+mod skip;
+mod wait;
+mod world;
+
+pub use console::{Console, Size};
+pub use driftdeck::{Driftdeck, Output};
+pub use kubectl::{Kubectl, Namespace};
+pub use repository::Repository;
+pub use screen::{Cell, Screen};
+pub use skip::{cluster, corpus, skipped};
+pub use wait::{Patience, SHORT, USUAL, until};
+pub use world::{Application, Cluster, World};
