@@ -57,11 +57,12 @@ impl Mirror {
         let commit = repo.find_commit(id.object_id()).map_err(damaged)?;
         let decoded = commit.decode().map_err(damaged)?;
         let (author, committer) = (decoded.author().map_err(damaged)?, decoded.committer().map_err(damaged)?);
+        let message = decoded.message.to_str_lossy().into_owned();
         Ok(Commit {
             id,
             parents: decoded.parents().map(CommitId).collect(),
-            subject: decoded.message().summary().to_str_lossy().into_owned(),
-            message: decoded.message.to_str_lossy().into_owned(),
+            subject: message.lines().find(|line| !line.trim().is_empty()).unwrap_or_default().trim().to_owned(),
+            message,
             author: person(author),
             time: time(author),
             committed: time(committer),

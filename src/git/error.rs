@@ -68,6 +68,12 @@ pub enum GitError {
         "no Git identity: set user.name and user.email in your Git configuration, or identity_from in the repository's section"
     )]
     NoIdentity,
+    /// The configuration asks for signed commits and the signature could not be made: unlock the key (ssh-add, gpg), then again.
+    #[error("the commit cannot be signed, as commit.gpgSign asks: {reason}")]
+    Signing {
+        /// What the signing program said.
+        reason: String,
+    },
     /// The server refused a push; the commit is kept and can be pushed again.
     #[error("{url}: the push to {branch} was refused: {reason}")]
     PushRefused {

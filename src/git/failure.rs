@@ -48,10 +48,19 @@ pub(super) fn network(url: &RepositoryUrl, error: &gix::Error, said: &str, stop:
     let said = said.trim();
     let chain = chain(error);
     let reason = tidy(url, if said.is_empty() { &chain } else { said });
-    let words = format!("{chain}\n{said}").to_lowercase();
+    sorted(url, reason, &format!("{chain}\n{said}"), error.is_unauthenticated())
+}
+
+/// Says why a program that talked to `url` failed, by its words alone.
+pub(super) fn said(url: &RepositoryUrl, words: &str) -> GitError {
+    sorted(url, tidy(url, words), words, false)
+}
+
+fn sorted(url: &RepositoryUrl, reason: String, words: &str, unauthenticated: bool) -> GitError {
+    let words = words.to_lowercase();
     let has = |list: &[&str]| list.iter().any(|word| words.contains(word));
     let url = url.to_string();
-    if error.is_unauthenticated() || has(&AUTHENTICATION) {
+    if unauthenticated || has(&AUTHENTICATION) {
         GitError::Authentication { url, reason }
     } else if has(&NOT_FOUND) {
         GitError::NotFound { url }

@@ -111,6 +111,10 @@ impl Mirror {
     ) -> Result<Fetched, GitError> {
         let repo = self.repo();
         let before = self.remote_refs_at(&repo)?;
+        // gix negotiates without looking for new packs: those that another handle or process wrote are found now
+        for id in before.values() {
+            repo.find_header(*id).map_err(|error| self.damaged(&error))?;
+        }
         let outcome = reported(progress, |item| {
             self.connected(&repo, stop, |link| {
                 let fetch = link.prepare_fetch(item.clone(), Default::default())?;

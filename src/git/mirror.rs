@@ -149,6 +149,11 @@ impl Mirror {
         repo
     }
 
+    /// The repository opened anew, with the configuration and clock of now.
+    pub(super) fn reopened(&self) -> Result<gix::Repository, GitError> {
+        gix::open_opts(self.path(), open_options()).map_err(|error| self.damaged(&error))
+    }
+
     pub(super) fn damaged(&self, error: &gix::Error) -> GitError {
         failure::mirror(self.path(), error)
     }

@@ -5,17 +5,22 @@
 
 mod child;
 mod commit;
+mod diff;
 mod error;
 mod failure;
 mod fetch;
 mod history;
 mod http;
+mod identity;
 mod lock;
 mod maintain;
 mod mirror;
 mod progress;
+mod pull_request;
+mod push;
 mod refs;
 mod remote;
+mod revert;
 mod source;
 mod ssh;
 #[cfg(test)]
@@ -169,14 +174,15 @@ pub enum FileStatus {
     Modified,
 }
 
-/// One file that a commit changed against its first parent, with the change as a unified patch.
+/// One file that a commit changed against its first parent, with the change as a unified patch. Texts are as Git has them:
+/// clean them before they are shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FileChange {
     /// Repository path.
     pub path: String,
     /// What happened to it.
     pub status: FileStatus,
-    /// Unified diff; `Binary files differ` for binary content.
+    /// Unified diff with Git's headers; `Binary files … differ` for binary content, and a like line for what is too large.
     pub patch: String,
 }
 

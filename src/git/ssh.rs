@@ -141,6 +141,6 @@ mod tests {
         let url = gix::url::parse(shown.secret_text()).unwrap();
         let command = ssh.upload_pack(&shown, &url).unwrap();
         let last = command.get_args().last().unwrap().to_string_lossy().into_owned();
-        assert_eq!(last, r"git-upload-pack '/a'\''; id; '\'''\!'b'");
+        assert_eq!(last, r"git-upload-pack 'a'\''; id; '\'''\!'b'");
     }
 }
