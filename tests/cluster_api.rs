@@ -40,6 +40,20 @@ impl World {
     fn target(&self, context: &str) -> Target {
         Target { kubeconfig: Some(self.kubeconfig.clone()), context: Some(context.into()), ..Target::default() }
     }
+    /// Writes the kubeconfig again with another address of the server.
+    fn kubeconfig_at(&self, server: &str) -> tempfile::NamedTempFile {
+        let mut config: Value =
+            serde_json::from_str(&self.kubectl(&["config", "view", "--raw", "--flatten", "-o", "json"])).unwrap();
+        config["clusters"][0]["cluster"]["server"] = server.into();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), config.to_string()).unwrap();
+        file
+    }
+    /// Returns host and port of the server.
+    fn address(&self) -> String {
+        let server = self.kubectl(&["config", "view", "-o", "jsonpath={.clusters[0].cluster.server}"]);
+        server.trim_start_matches("https://").to_owned()
+    }
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("kubectl");
         command.arg("--kubeconfig").arg(&self.kubeconfig).args(["--context", "admin"]).args(arguments);
@@ -145,11 +159,7 @@ async fn a_session_knows_its_server_its_user_and_what_is_served() {
 #[tokio::test]
 async fn a_server_that_is_not_there_is_named() {
     let Some(world) = World::new("unreachable") else { return };
-    let text = std::fs::read_to_string(&world.kubeconfig).unwrap().replace("16443", "1");
-    let file = tempfile::NamedTempFile::new().unwrap();
-    let at = text.find("server: 'https://").unwrap();
-    let end = at + 9 + text[at + 9..].find('\'').unwrap();
-    std::fs::write(file.path(), format!("{}https://127.0.0.1:1{}", &text[..at + 9], &text[end..])).unwrap();
+    let file = world.kubeconfig_at("https://127.0.0.1:1");
     let target = Target { kubeconfig: Some(file.path().into()), ..Target::default() };
     match Session::connect(&target).await.err() {
         Some(ClusterError::Unreachable { server, reason }) => {
@@ -370,22 +380,96 @@ async fn a_watch_sees_creates_updates_and_deletes() {
 #[tokio::test]
 async fn what_may_not_be_watched_names_verb_resource_and_namespace() {
     let Some(world) = World::new("forbidden") else { return };
-    let session = world.session("viewer").await;
-    let secrets = world.scope(&session, "Secret");
-    let maps = world.scope(&session, "ConfigMap");
+    let (viewer, admin) = (world.session("viewer").await, world.session("admin").await);
+    let secrets = world.scope(&viewer, "Secret");
+    let maps = world.scope(&viewer, "ConfigMap");
     let mut things = maps.clone();
     things.resource = Resource { group: "example.com".into(), plural: "things".into(), ..things.resource };
-    session.live().want("app", BTreeSet::from([secrets.clone(), maps.clone(), things.clone()]));
-    let failed = async |scope: &Scope| {
+    viewer.live().want("app", BTreeSet::from([secrets.clone(), maps.clone()]));
+    admin.live().want("app", BTreeSet::from([things.clone()]));
+    let failed = async |session: &Session, scope: &Scope| {
         eventually("the refusal", async || match session.live().object(scope, &world.id("", "Secret", "a")) {
             Known::Failed(error) => Some(error.to_string()),
             _ => None,
         })
         .await
     };
-    let error = failed(&secrets).await;
+    let error = failed(&viewer, &secrets).await;
     assert!(error.contains("list") && error.contains("secrets") && error.contains(&world.namespace), "{error}");
-    let error = failed(&things).await;
+    let error = failed(&admin, &things).await;
     assert!(error.contains("list things.example.com in namespace") && error.contains(&world.namespace), "{error}");
-    eventually("the rest goes on", async || known(&session, &maps, &world.id("", "ConfigMap", "a"))).await;
+    eventually("the rest goes on", async || known(&viewer, &maps, &world.id("", "ConfigMap", "a"))).await;
+}
+
+/// A line to the server that can be cut.
+struct Wire {
+    listener: Option<tokio::net::TcpListener>,
+    address: std::net::SocketAddr,
+    upstream: String,
+    connections: tokio::task::JoinHandle<()>,
+}
+
+impl Wire {
+    async fn to(upstream: String) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut wire = Self { listener: Some(listener), address, upstream, connections: tokio::spawn(async {}) };
+        wire.carry();
+        wire
+    }
+    fn carry(&mut self) {
+        let (listener, upstream) = (self.listener.take().unwrap(), self.upstream.clone());
+        self.connections = tokio::spawn(async move {
+            // Dropped with the task: so all its connections end at once.
+            let mut carried = tokio::task::JoinSet::new();
+            loop {
+                let (mut near, _) = listener.accept().await.unwrap();
+                let upstream = upstream.clone();
+                carried.spawn(async move {
+                    let mut far = tokio::net::TcpStream::connect(upstream).await.unwrap();
+                    let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+                });
+            }
+        });
+    }
+    fn cut(&mut self) {
+        self.connections.abort();
+    }
+    async fn mend(&mut self) {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_reuseaddr(true).unwrap();
+        socket.bind(self.address).unwrap();
+        self.listener = Some(socket.listen(64).unwrap());
+        self.carry();
+    }
+}
+
+#[tokio::test]
+async fn a_cut_line_is_told_within_two_seconds_and_what_happened_meanwhile_is_caught_up() {
+    let Some(world) = World::new("cut") else { return };
+    let mut wire = Wire::to(world.address()).await;
+    let file = world.kubeconfig_at(&format!("https://{}", wire.address));
+    let target = Target { kubeconfig: Some(file.path().into()), context: Some("admin".into()), ..Target::default() };
+    let session = Session::connect(&target).await.unwrap();
+    let n = &world.namespace;
+    world.kubectl(&["-n", n, "create", "configmap", "a", "--from-literal=k=1"]);
+    world.kubectl(&["-n", n, "create", "configmap", "b", "--from-literal=k=1"]);
+    let scope = world.scope(&session, "ConfigMap");
+    let (a, b) = (world.id("", "ConfigMap", "a"), world.id("", "ConfigMap", "b"));
+    session.live().want("app", BTreeSet::from([scope.clone()]));
+    eventually("both", async || known(&session, &scope, &a)?.and(known(&session, &scope, &b)?)).await;
+    wire.cut();
+    let cut = Instant::now();
+    let reason = eventually("stale", async || match session.live().object(&scope, &a) {
+        Known::Known { value: Some(_), stale: Some((_, reason)) } => Some(reason),
+        _ => None,
+    })
+    .await;
+    assert!(cut.elapsed() < Duration::from_secs(2), "{:?}", cut.elapsed());
+    assert!(reason.contains("cannot be reached"), "{reason}");
+    world.kubectl(&["-n", n, "delete", "configmap", "b"]);
+    world.kubectl(&["-n", n, "patch", "configmap", "a", "--type=merge", "-p", r#"{"data":{"k":"2"}}"#]);
+    wire.mend().await;
+    eventually("the update", async || known(&session, &scope, &a)?.filter(|data| data["k"] == "2")).await;
+    eventually("the delete", async || known(&session, &scope, &b).filter(Option::is_none)).await;
 }

@@ -335,3 +335,7 @@ impl Backoff {
 fn random(below: u64) -> u64 {
     RandomState::new().hash_one(0_u8) % below.max(1)
 }
+
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;
