@@ -142,9 +142,10 @@ fn apply(root: &Path, example: &Example, kubectl: &Kubectl) -> Result<Applied, S
 
     let arguments = ["--write", "sync", "example", "--yes", "--confirm", "example", "--wait=false", "-o", "json"];
     let sync = driftdeck.run(&arguments);
-    let served = served(kubectl);
+    // Again: the application may have brought CRDs.
+    let served = served(kubectl, &versions);
     let (known, unknown): (Vec<&Document>, Vec<&Document>) =
-        own.iter().partition(|document| served.contains(&key(document)));
+        own.iter().partition(|document| served.contains_key(&key(document)));
     let wanted: &[i32] = if unknown.is_empty() { &[0] } else { &[0, 1] };
     if !wanted.contains(&sync.code) {
         // What the server refuses from kubectl it refuses from us.
