@@ -83,6 +83,12 @@ pub enum ClusterError {
         /// The server's words.
         message: String,
     },
+    /// The inventory's ConfigMap is another tool's, or is not what its name says: choose another `state_namespace` or application name.
+    #[error("{message}")]
+    ForeignInventory {
+        /// Which ConfigMap, and whose it is.
+        message: String,
+    },
     /// 422, 400, and the 500s that say what is wrong with the object: sending it again will not help.
     #[error("{message}")]
     Invalid {

@@ -3,11 +3,30 @@
 //!
 //! See [`Session`] for the entry point. Only the engine's sync calls what writes.
 
+mod answer;
+mod apply;
+mod client;
+mod delete;
+mod discovery;
 mod error;
 mod health;
+mod inventory;
+mod kubeconfig;
+pub mod lease;
+mod live_cache;
+pub mod record;
+mod request;
+mod rights;
+mod session;
+mod watch;
 
 pub use error::{ClusterError, Conflict};
 pub use health::{Health, HealthStatus, health};
+pub use inventory::{GROUP_KINDS, Inventory, Member, Members, NAMESPACES, PART_OF, SET_ID, SOURCE, TOOLING, set_id};
+pub use lease::{Lease, LeaseError, LeaseState, LeaseTiming};
+pub use live_cache::LiveCache;
+pub use record::{RecordApproval, RecordHead, RecordPayload, RecordRunning, RecordStep};
+pub use session::Session;
 
 use crate::object::{GroupKind, ObjectId};
 use serde_json::Value;
@@ -157,109 +176,6 @@ pub struct Applied {
     pub warnings: Vec<String>,
 }
 
-/// A connection to one API server as one user. Cheap to clone.
-#[derive(Clone)]
-pub struct Session {
-    #[allow(dead_code)]
-    inner: Arc<SessionInner>,
-}
-
-struct SessionInner {}
-
-impl Session {
-    /// Connects: reads the kubeconfig, builds the client, asks version, user (SelfSubjectReview), the uid of `kube-system` (else the CA's hash) and discovery.
-    ///
-    /// # Errors
-    /// [`ClusterError`]: kubeconfig, context, exec plugin not allowed, unreachable, credentials.
-    pub async fn connect(_target: &Target) -> Result<Self, ClusterError> {
-        todo!()
-    }
-    /// Name of the context.
-    pub fn context(&self) -> &str {
-        todo!()
-    }
-    /// The server's address.
-    pub fn server(&self) -> &str {
-        todo!()
-    }
-    /// The user as the API server knows it.
-    pub fn user(&self) -> &str {
-        todo!()
-    }
-    /// Identity of the cluster: uid of namespace `kube-system`, else `ca:` and the CA's SHA-256.
-    pub fn cluster_id(&self) -> &str {
-        todo!()
-    }
-    /// `gitVersion` without the `v`.
-    pub fn version(&self) -> &str {
-        todo!()
-    }
-    /// Asks `/readyz` or `/version` and returns the round trip.
-    ///
-    /// # Errors
-    /// [`ClusterError::Unreachable`] and the like.
-    pub async fn ping(&self) -> Result<Duration, ClusterError> {
-        todo!()
-    }
-    /// What the server serves, as last discovered.
-    pub fn catalog(&self) -> Arc<Catalog> {
-        todo!()
-    }
-    /// Discovers again (a CRD was applied, a kind is unknown).
-    ///
-    /// # Errors
-    /// [`ClusterError`].
-    pub async fn rediscover(&self) -> Result<Arc<Catalog>, ClusterError> {
-        todo!()
-    }
-    /// The watches of this session.
-    pub fn live(&self) -> &LiveCache {
-        todo!()
-    }
-    /// Reads one object; none: 404.
-    ///
-    /// # Errors
-    /// [`ClusterError`].
-    pub async fn get(&self, _resource: &Resource, _id: &ObjectId) -> Result<Option<LiveObject>, ClusterError> {
-        todo!()
-    }
-    /// Lists a scope, by a label selector where given. 404 of the kind is an empty list.
-    ///
-    /// # Errors
-    /// [`ClusterError`].
-    pub async fn list(&self, _scope: &Scope, _selector: Option<&str>) -> Result<Vec<LiveObject>, ClusterError> {
-        todo!()
-    }
-    /// Sends a server-side apply with field manager `driftdeck` and `fieldValidation=Strict`, once: retries are the caller's business.
-    ///
-    /// # Errors
-    /// [`ClusterError`]; what the answers mean is on its variants.
-    pub async fn apply(&self, _request: &ApplyRequest) -> Result<Applied, ClusterError> {
-        todo!()
-    }
-    /// Deletes by uid and resourceVersion with `propagationPolicy=Background`. Already gone (404) is fine.
-    ///
-    /// # Errors
-    /// [`ClusterError::Precondition`] where uid or resourceVersion moved.
-    pub async fn delete(
-        &self,
-        _resource: &Resource,
-        _id: &ObjectId,
-        _uid: &str,
-        _resource_version: Option<&str>,
-        _deadline: Duration,
-    ) -> Result<(), ClusterError> {
-        todo!()
-    }
-    /// Asks whether the user may do `verb` (SelfSubjectAccessReview).
-    ///
-    /// # Errors
-    /// [`ClusterError`].
-    pub async fn may(&self, _verb: &str, _resource: &Resource, _namespace: Option<&str>) -> Result<bool, ClusterError> {
-        todo!()
-    }
-}
-
 /// Something changed in a watched scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveChange {
@@ -267,31 +183,4 @@ pub struct LiveChange {
     pub scope: Scope,
     /// The object; none: the whole scope was listed anew, failed, went stale, or recovered.
     pub id: Option<ObjectId>,
-}
-
-/// The watches of one session: one for each scope in use, kept alive with backoff, relisted after 410.
-#[derive(Clone)]
-pub struct LiveCache {}
-
-impl LiveCache {
-    /// Replaces the scopes that `user` (an application's name) needs; a scope nobody needs is dropped.
-    pub fn want(&self, _user: &str, _scopes: BTreeSet<Scope>) {
-        todo!()
-    }
-    /// Returns what is known about one object.
-    pub fn object(&self, _scope: &Scope, _id: &ObjectId) -> Known<Option<Arc<LiveObject>>> {
-        todo!()
-    }
-    /// Returns all objects of a scope with a label of this value.
-    pub fn labelled(&self, _scope: &Scope, _label: &str, _value: &str) -> Known<Vec<(ObjectId, Arc<LiveObject>)>> {
-        todo!()
-    }
-    /// Returns when the oldest of these scopes last heard from the server.
-    pub fn age(&self, _scopes: &BTreeSet<Scope>) -> Option<Duration> {
-        todo!()
-    }
-    /// Subscribes to changes; a receiver that lags must look at everything again.
-    pub fn changes(&self) -> tokio::sync::broadcast::Receiver<LiveChange> {
-        todo!()
-    }
 }

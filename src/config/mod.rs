@@ -2,273 +2,78 @@
 //!
 //! See [`Config::load`] for the entry point.
 
+pub mod init;
+
+mod expand;
+mod model;
+mod nearest;
+mod parse;
 mod paths;
+mod problem;
+mod reader;
+mod references;
+mod schema;
+mod values;
+mod watch;
 
-pub use paths::Paths;
-
-use crate::render::{HelmOptions, Renderer};
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    time::Duration,
+pub use model::{
+    Application, AutoSync, Cluster, Config, Extras, Ignore, Layout, Poll, Repository, Signers, Ui, Verify,
 };
+pub use nearest::nearest;
+pub use paths::Paths;
+pub use problem::{ConfigError, Problem};
+pub use values::duration;
+pub use watch::{FileWatch, watch};
 
-/// The whole configuration, validated: names are unique and references lead somewhere.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Config {
-    /// File it was read from.
-    pub path: PathBuf,
-    /// `[[repository]]`.
-    pub repositories: Vec<Repository>,
-    /// `[[cluster]]`.
-    pub clusters: Vec<Cluster>,
-    /// `[[application]]`.
-    pub applications: Vec<Application>,
-    /// `[ui]`.
-    pub ui: Ui,
-    /// `[keys]`: action -> keys; an empty list unbinds.
-    pub keys: BTreeMap<String, Vec<String>>,
-}
+use std::path::Path;
 
-/// How often a repository is asked for news.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Poll {
-    /// Only by hand.
-    Never,
-    /// So often.
-    Every(Duration),
-}
-
-/// Which signatures a repository needs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Verify {
-    /// None.
-    #[default]
-    None,
-    /// Signed commits.
-    Commit,
-    /// Signed tags.
-    Tag,
-}
-
-/// One `[[repository]]`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Repository {
-    /// Name shown in the console.
-    pub name: String,
-    /// Address; a relative path is made absolute.
-    pub url: String,
-    /// Branch, tag or commit; none: the remote's HEAD.
-    pub revision: Option<String>,
-    /// How often it is polled.
-    pub poll: Poll,
-    /// Signatures needed.
-    pub verify: Verify,
-    /// Folder whose Git identity and signing settings count for commits made here.
-    pub identity_from: Option<PathBuf>,
-}
-
-/// One `[[cluster]]`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Cluster {
-    /// Name.
-    pub name: String,
-    /// Kubeconfig; none: as kubectl does.
-    pub kubeconfig: Option<PathBuf>,
-    /// Context; none: the current one.
-    pub context: Option<String>,
-    /// Red frame, typed confirmation.
-    pub production: bool,
-    /// Starts armed for writes.
-    pub write: bool,
-    /// Exec plugins that may run.
-    pub exec_plugins: Vec<String>,
-    /// Life of `DIGEST@ISSUED` on the command line.
-    pub approval_ttl: Duration,
-}
-
-/// What live fields that Git does not set mean.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Extras {
-    /// Shown, not counted.
-    #[default]
-    Show,
-    /// Counted as drift.
-    Drift,
-    /// Not shown.
-    Hide,
-}
-
-/// `auto_sync` of an application.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AutoSync {
-    /// On.
-    pub enabled: bool,
-    /// May prune.
-    pub prune: bool,
-    /// May undo drift.
-    pub self_heal: bool,
-    /// May act on a production cluster.
-    pub production: bool,
-}
-
-/// One `[[application.ignore]]`: fields that do not count.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Ignore {
-    /// Group, `*` for all.
-    pub group: String,
-    /// Kind, `*` for all.
-    pub kind: String,
-    /// Name glob.
-    pub name: String,
-    /// Namespace glob.
-    pub namespace: String,
-    /// JSON pointers.
-    pub paths: Vec<String>,
-    /// Managers whose fields are ignored.
-    pub managers: Vec<String>,
-}
-
-/// One `[[application]]`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Application {
-    /// Name, a DNS label: it names the inventory.
-    pub name: String,
-    /// Repository's name.
-    pub repository: String,
-    /// Folder or file in the repository, without leading or trailing `/`; the root is empty.
-    pub path: String,
-    /// Revision; none: the repository's.
-    pub revision: Option<String>,
-    /// Cluster's name.
-    pub cluster: String,
-    /// Namespace for objects that name none.
-    pub namespace: Option<String>,
-    /// How manifests are made.
-    pub renderer: Renderer,
-    /// Plain YAML: sub-folders too.
-    pub recurse: bool,
-    /// Plain YAML: globs.
-    pub include: Vec<String>,
-    /// Plain YAML: globs.
-    pub exclude: Vec<String>,
-    /// Delete what is gone from Git (by a plan).
-    pub prune: bool,
-    /// What extras mean.
-    pub extras: Extras,
-    /// Applications that must be Synced and Healthy before.
-    pub depends_on: Vec<String>,
-    /// Where inventory, records and Lease live; none: `namespace`.
-    pub state_namespace: Option<String>,
-    /// Auto-sync's proposal.
-    pub auto_sync: AutoSync,
-    /// Sync windows, as written.
-    pub windows: Vec<String>,
-    /// Health wait of one wave.
-    pub timeout: Duration,
-    /// Helm's options.
-    pub helm: HelmOptions,
-    /// Ignored fields.
-    pub ignore: Vec<Ignore>,
-}
-
-/// Which diff layout the console starts with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Layout {
-    /// One column.
-    #[default]
-    Unified,
-    /// Two columns.
-    SideBySide,
-}
-
-/// `[ui]`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Ui {
-    /// Theme's name.
-    pub theme: String,
-    /// ASCII glyphs: on, off, or as the terminal needs (none).
-    pub ascii: Option<bool>,
-    /// Mouse.
-    pub mouse: bool,
-    /// Diff layout.
-    pub layout: Layout,
-    /// External pager.
-    pub pager: Option<String>,
-    /// Every approval typed.
-    pub confirm_always: bool,
-}
-
-impl Default for Ui {
-    fn default() -> Self {
-        Self {
-            theme: "default".into(),
-            ascii: None,
-            mouse: true,
-            layout: Layout::Unified,
-            pager: None,
-            confirm_always: false,
-        }
-    }
-}
-
-/// One error in the file: prints as `FILE:LINE:COLUMN: text` and, on the next line, `  hint: …`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The file.
-    pub path: PathBuf,
-    /// Line, from 1.
-    pub line: usize,
-    /// Column in characters, from 1.
-    pub column: usize,
-    /// What is wrong.
-    pub message: String,
-    /// What to write instead.
-    pub hint: Option<String>,
-}
-
-impl std::fmt::Display for Problem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}:{}: {}", self.path.display(), self.line, self.column, self.message)?;
-        match &self.hint {
-            Some(hint) => write!(f, "\n  hint: {hint}"),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Why there is no configuration.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// There is no file; `driftdeck init` writes one.
-    #[error("no configuration: {} does not exist; `driftdeck init` writes one from what it finds", .0.display())]
-    Missing(PathBuf),
-    /// The file cannot be read.
-    #[error("{}: {reason}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The system's words.
-        reason: String,
-    },
-    /// Everything that is wrong with it, in file order.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-    Invalid(Vec<Problem>),
-}
+/// A configuration is written by hand; anything longer is another file.
+const LARGEST: u64 = 4 << 20;
 
 impl Config {
     /// Reads and validates a file. Relative paths start at its folder; `~` and `${ENV}` are expanded.
     ///
     /// # Errors
     /// [`ConfigError::Invalid`] holds every problem at once.
-    pub fn load(_path: &Path) -> Result<Self, ConfigError> {
-        todo!()
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let unreadable = |reason: String| ConfigError::Unreadable { path: path.to_owned(), reason: reason.to_string() };
+        let found = match std::fs::metadata(path) {
+            Ok(found) => found,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(ConfigError::Missing(path.to_owned()));
+            }
+            Err(error) => return Err(unreadable(error.to_string())),
+        };
+        if found.is_dir() {
+            return Err(unreadable("this is a folder; name the file in it".into()));
+        }
+        if found.len() > LARGEST {
+            return Err(unreadable(format!("{} bytes is too long for a configuration (4 MiB at most)", found.len())));
+        }
+        let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+        match String::from_utf8(bytes) {
+            Ok(text) => Self::parse(&text, path),
+            Err(error) => {
+                let valid = error.utf8_error().valid_up_to();
+                let bytes = error.into_bytes();
+                let before = String::from_utf8_lossy(&bytes[..valid]);
+                let (line, column) = reader::place(&before, before.len());
+                Err(ConfigError::Invalid(vec![Problem {
+                    path: path.to_owned(),
+                    line,
+                    column,
+                    message: "this byte is not UTF-8".into(),
+                    hint: Some("save the file as UTF-8".into()),
+                }]))
+            }
+        }
     }
     /// Reads a text as if it were the file at `path`.
     ///
     /// # Errors
     /// As [`Config::load`].
-    pub fn parse(_text: &str, _path: &Path) -> Result<Self, ConfigError> {
-        todo!()
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let home = directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned());
+        parse::config(text, path, home.as_deref(), &|name| std::env::var(name).ok())
     }
 }

@@ -3,22 +3,37 @@
 //! See [`Mirror`] for the entry point. Everything here blocks: the engine calls it on a blocking thread.
 //! gix does all but the push, which it does not have: that runs the user's `git` (see `push`).
 
+mod child;
+mod commit;
 mod error;
+mod failure;
+mod fetch;
+mod history;
+mod http;
+mod lock;
+mod maintain;
+mod mirror;
+mod progress;
+mod refs;
+mod remote;
+mod source;
+mod ssh;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod tree;
 mod url;
 
 pub use error::GitError;
+pub use mirror::Mirror;
+pub use tree::CommitTree;
 pub use url::RepositoryUrl;
 
-use crate::object::{Entry, SourceError, SourceTree};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-    str::FromStr,
-    sync::{Arc, atomic::AtomicBool},
-};
+use std::{fmt, str::FromStr};
 
 /// The id of a commit (SHA-1 or SHA-256), printed as lower-case hex.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -183,154 +198,4 @@ pub struct Pushed {
     pub branch: String,
     /// Address where a pull or merge request can be opened, as the server printed it or as made from the remote's URL.
     pub url: Option<String>,
-}
-
-/// A bare mirror of one repository. Cheap to clone; safe to use from several threads.
-#[derive(Clone)]
-pub struct Mirror {
-    #[allow(dead_code)]
-    inner: Arc<MirrorInner>,
-}
-
-struct MirrorInner {
-    #[allow(dead_code)]
-    url: RepositoryUrl,
-    #[allow(dead_code)]
-    path: PathBuf,
-}
-
-impl Mirror {
-    /// Opens the mirror in `dir` if there is a whole one of the same URL; sweeps what a killed clone left.
-    ///
-    /// # Errors
-    /// [`GitError`] where the folder cannot be read.
-    pub fn open(_dir: &Path, _url: &RepositoryUrl) -> Result<Option<Self>, GitError> {
-        todo!()
-    }
-    /// Clones into `dir` (beside it first, then moved in whole).
-    ///
-    /// # Errors
-    /// [`GitError`]: unreachable, not found, authentication, interrupted (`stop` set), disk.
-    pub fn clone_from(
-        _url: &RepositoryUrl,
-        _dir: &Path,
-        _progress: &(dyn Fn(Progress) + Sync),
-        _stop: &AtomicBool,
-    ) -> Result<Self, GitError> {
-        todo!()
-    }
-    /// Asks the server, in one round trip, whether any branch or tag differs from the mirror.
-    ///
-    /// # Errors
-    /// As [`Mirror::clone_from`].
-    pub fn poll(&self, _stop: &AtomicBool) -> Result<bool, GitError> {
-        todo!()
-    }
-    /// Fetches branches and tags, forced moves and deletions included.
-    ///
-    /// # Errors
-    /// As [`Mirror::clone_from`].
-    pub fn fetch(&self, _progress: &(dyn Fn(Progress) + Sync), _stop: &AtomicBool) -> Result<FetchReport, GitError> {
-        todo!()
-    }
-    /// Finds what a branch, tag or commit names; none: the remote's HEAD. A branch wins over a tag of the same name.
-    ///
-    /// # Errors
-    /// [`GitError::NoSuchRevision`], [`GitError::NoCommits`] (an empty repository).
-    pub fn resolve(&self, _revision: Option<&str>) -> Result<Revision, GitError> {
-        todo!()
-    }
-    /// Returns the files of a commit.
-    ///
-    /// # Errors
-    /// [`GitError`] where the commit is not in the mirror.
-    pub fn tree(&self, _commit: CommitId) -> Result<CommitTree, GitError> {
-        todo!()
-    }
-    /// Reads one commit.
-    ///
-    /// # Errors
-    /// [`GitError`] where it is not in the mirror.
-    pub fn commit(&self, _id: CommitId) -> Result<Commit, GitError> {
-        todo!()
-    }
-    /// Returns the commits reachable from `tip` that changed anything under one of `paths` (the root: the empty string), newest first, as `git log -- PATH` with
-    /// merges shown where they differ from every parent (`--full-history`-like simplification by TREESAME is not done: a merge that took one side whole is left out, both sides are walked).
-    ///
-    /// # Errors
-    /// [`GitError`] where the database cannot be read, [`GitError::Interrupted`] when `stop` is set.
-    pub fn history(
-        &self,
-        _tip: CommitId,
-        _paths: &[String],
-        _options: HistoryOptions,
-        _stop: &AtomicBool,
-    ) -> Result<Vec<Commit>, GitError> {
-        todo!()
-    }
-    /// Returns what a commit changed against its first parent (against nothing for a root commit), by path.
-    ///
-    /// # Errors
-    /// [`GitError`] where the commit is not in the mirror.
-    pub fn file_changes(&self, _commit: CommitId) -> Result<Vec<FileChange>, GitError> {
-        todo!()
-    }
-    /// Says whether `ancestor` is reachable from `descendant` (or equal to it).
-    ///
-    /// # Errors
-    /// [`GitError`] where a commit is not in the mirror.
-    pub fn contains(&self, _descendant: CommitId, _ancestor: CommitId) -> Result<bool, GitError> {
-        todo!()
-    }
-    /// Writes a commit that undoes `commit` on top of `tip`, by a three-way merge in the object database, as `git revert` would. For a merge commit `parent` (from 1) says which side stays; without it a merge is refused.
-    /// Author and committer are the Git identity found in `identity_from` (else the user's global configuration), signed when the user's configuration says so.
-    ///
-    /// # Errors
-    /// [`GitError::NoIdentity`], [`GitError::MergeNeedsParent`].
-    pub fn revert(
-        &self,
-        _tip: CommitId,
-        _commit: CommitId,
-        _parent: Option<usize>,
-        _identity_from: Option<&Path>,
-    ) -> Result<Reverted, GitError> {
-        todo!()
-    }
-    /// Pushes a commit of the mirror to a branch on the server, plain fast-forward, by the user's `git`. Nothing is lost when the server refuses.
-    ///
-    /// # Errors
-    /// [`GitError::PushRefused`] with the server's words (non-fast-forward, protected branch, hook, checked-out branch of a work tree).
-    pub fn push(&self, _commit: CommitId, _branch: &str) -> Result<Pushed, GitError> {
-        todo!()
-    }
-    /// Returns what names this repository for every operator alike: the URL without scheme, userinfo and `.git`; of a repository given as a path its upstream remote's, else `root:` and its root commit's id.
-    ///
-    /// # Errors
-    /// [`GitError`] where the repository has no commit.
-    pub fn source_identity(&self) -> Result<String, GitError> {
-        todo!()
-    }
-}
-
-/// The files of one commit.
-pub struct CommitTree {
-    #[allow(dead_code)]
-    mirror: Mirror,
-    #[allow(dead_code)]
-    commit: CommitId,
-}
-
-impl SourceTree for CommitTree {
-    fn describe(&self) -> String {
-        todo!()
-    }
-    fn entry(&self, _path: &str) -> Result<Option<Entry>, SourceError> {
-        todo!()
-    }
-    fn list(&self, _path: &str) -> Result<Vec<(String, Entry)>, SourceError> {
-        todo!()
-    }
-    fn read(&self, _path: &str) -> Result<Vec<u8>, SourceError> {
-        todo!()
-    }
 }

@@ -3,8 +3,12 @@
 //! This is the boundary behind which prediction lives. Today the predicted object is the API server's answer to a
 //! dry-run (asked for by the engine); [`changes`] and [`owners`] read it the same way whoever predicted it.
 
+mod alignment;
 mod changes;
 mod ownership;
 
 pub use changes::{FieldChange, Op, changes, live_content};
 pub use ownership::{Owner, owned_by, owners};
+
+#[cfg(test)]
+mod tests;

@@ -7,13 +7,13 @@ use std::borrow::Cow;
 ///
 /// Controls become their picture (`ESC` -> `␛`), the others `<U+202E>`; see "Text from outside" in the console's design.
 pub fn clean(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(|c| hidden(c)) {
+    if !text.chars().any(is_hidden) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
     for c in text.chars() {
         match c {
-            c if !hidden(c) => out.push(c),
+            c if !is_hidden(c) => out.push(c),
             '\0'..='\u{1f}' => out.push(char::from_u32(0x2400 + c as u32).unwrap_or('?')),
             '\u{7f}' => out.push('␡'),
             c => out.push_str(&format!("<U+{:04X}>", c as u32)),
@@ -22,7 +22,8 @@ pub fn clean(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-fn hidden(c: char) -> bool {
+/// Says whether a terminal would obey a character or show nothing for it. Line breaks and tabs are not hidden.
+pub(super) fn is_hidden(c: char) -> bool {
     match c {
         '\n' | '\t' => false,
         c if c.is_control() => true,

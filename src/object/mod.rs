@@ -21,4 +21,4 @@ pub use manifest::{Manifest, ManifestError, Origin};
 pub use pointer::{Pointer, Segment};
 pub use secret::{Mask, is_secret, mask_pair, mask_secret};
 pub use source::{Entry, EntryKind, SourceError, SourceTree};
-pub use yaml::{Document, YamlError, documents, to_yaml};
+pub use yaml::{Document, YamlError, documents, panic_is_caught, to_yaml};
