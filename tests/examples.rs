@@ -7,14 +7,14 @@ mod support;
 
 use serde_json::Value;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
 use support::{Application, Cluster, Kubectl, World, cluster, corpus};
 
-/// Held by applications with objects outside of their own namespace: two of them would meet.
+/// Held while an application has objects that others could meet: see [`meets_others`].
 static SHARED_OBJECTS: Mutex<()> = Mutex::new(());
 
 macro_rules! examples {
@@ -134,14 +134,18 @@ fn apply(root: &Path, example: &Example, kubectl: &Kubectl) -> Result<Applied, S
         }
     };
     let own: Vec<&Document> = documents.iter().filter(|document| !document.is_hook()).collect();
-    let _guard = SHARED_OBJECTS.lock().unwrap_or_else(PoisonError::into_inner);
-    let cleanup = Cleanup::new(kubectl, namespace.name(), &own);
+    let versions: BTreeSet<&str> = own.iter().map(|document| document.api_version.as_str()).collect();
+    let at_first = served(kubectl, &versions);
+    let shared = own.iter().any(|document| meets_others(document, &at_first));
+    let _guard = shared.then(|| SHARED_OBJECTS.lock().unwrap_or_else(PoisonError::into_inner));
+    let cleanup = shared.then(|| Cleanup::new(kubectl, namespace.name(), &own));
 
     let arguments = ["--write", "sync", "example", "--yes", "--confirm", "example", "--wait=false", "-o", "json"];
     let sync = driftdeck.run(&arguments);
-    let served = served(kubectl);
+    // Again: the application may have brought CRDs.
+    let served = served(kubectl, &versions);
     let (known, unknown): (Vec<&Document>, Vec<&Document>) =
-        own.iter().partition(|document| served.contains(&key(document)));
+        own.iter().partition(|document| served.contains_key(&key(document)));
     let wanted: &[i32] = if unknown.is_empty() { &[0] } else { &[0, 1] };
     if !wanted.contains(&sync.code) {
         // What the server refuses from kubectl it refuses from us.
@@ -178,7 +182,7 @@ fn apply(root: &Path, example: &Example, kubectl: &Kubectl) -> Result<Applied, S
         let api_version = group.map_or(version.to_owned(), |group| format!("{group}/{version}"));
         let kind = object["kind"].as_str().unwrap_or_default();
         let error = object["error"].as_str().unwrap_or_default();
-        let fine = match served.contains(&(api_version, kind.to_owned())) {
+        let fine = match served.contains_key(&(api_version, kind.to_owned())) {
             true => object["state"] == "Synced",
             false => object["state"] == "Unknown" && error.contains("unknown kind"),
         };
@@ -259,26 +263,29 @@ fn key(document: &Document) -> (String, String) {
     }
 }
 
-/// Every apiVersion and kind that the server serves, as its discovery says.
-fn served(kubectl: &Kubectl) -> BTreeSet<(String, String)> {
-    // An API service without a backend makes kubectl fail after it has printed all others. Only preferred versions are
-    // printed, so every version is asked for.
-    let versions = kubectl.output(&["api-versions"], None);
-    let mut found = BTreeSet::new();
-    for version in String::from_utf8_lossy(&versions.stdout).lines() {
+/// Of these apiVersions, every kind that the server serves and whether its objects live in namespaces, as discovery says.
+fn served(kubectl: &Kubectl, versions: &BTreeSet<&str>) -> BTreeMap<(String, String), bool> {
+    let mut found = BTreeMap::new();
+    for version in versions.iter().copied().chain(["v1"]) {
         let path = if version.contains('/') { format!("/apis/{version}") } else { format!("/api/{version}") };
         let list = kubectl.output(&["get", "--raw", &path], None);
+        // Not served: 404, and no JSON.
         let Ok(list) = serde_json::from_slice::<Value>(&list.stdout) else { continue };
-        let kinds = list["resources"].as_array().cloned().unwrap_or_default();
-        found.extend(
-            kinds
-                .iter()
-                .filter_map(|resource| resource["kind"].as_str())
-                .map(|kind| (version.to_owned(), kind.to_owned())),
-        );
+        for resource in list["resources"].as_array().into_iter().flatten() {
+            if let (Some(kind), Some(namespaced)) = (resource["kind"].as_str(), resource["namespaced"].as_bool()) {
+                found.insert((version.to_owned(), kind.to_owned()), namespaced);
+            }
+        }
     }
-    assert!(found.len() > 50, "discovery says too little: {found:?}");
+    assert!(found.contains_key(&("v1".to_owned(), "ConfigMap".to_owned())), "discovery says too little: {found:?}");
     found
+}
+
+/// Whether applications tested at the same time could meet in this object: it is outside of the application's namespace, or
+/// (Ingresses) another one's webhook is asked about it.
+fn meets_others(document: &Document, served: &BTreeMap<(String, String), bool>) -> bool {
+    let namespaced = served.get(&key(document)).copied().unwrap_or(false);
+    document.namespace.is_some() || !namespaced || document.kind == "Ingress"
 }
 
 fn text(documents: &[&Document]) -> String {
