@@ -148,7 +148,7 @@ impl World {
                 "[[application]]\nname = {}\nrepository = {}\npath = {}\ncluster = {}\nnamespace = {}\n{}\n",
                 quoted(&application.name),
                 quoted(&application.repository),
-                quoted(&application.path),
+                quoted(if application.path.is_empty() { "." } else { &application.path }),
                 quoted(&application.cluster),
                 quoted(&application.namespace),
                 application.more
