@@ -4,8 +4,9 @@
 //! members; they are widened before objects are applied and narrowed after a prune, so that they never miss one.
 
 use super::{ApplyRequest, ClusterError, LiveObject, Resource, Scope, Session, request::DEADLINE};
-use crate::object::{GroupKind, ObjectId};
+use crate::object::{GroupKind, ObjectId, clean};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -71,6 +72,8 @@ pub struct Members {
 
 /// What [`TOOLING`] says of this program.
 const OURS: &str = concat!("driftdeck/v", env!("CARGO_PKG_VERSION"));
+/// LISTs at once.
+const PARALLEL: usize = 8;
 /// Prefix of annotations that are settings of the application.
 const SETTINGS: &str = "driftdeck.dev/";
 
@@ -118,7 +121,10 @@ impl Inventory {
         };
         let place = format!("ConfigMap {namespace}/{}", name(application));
         let foreign = |what: String| ClusterError::ForeignInventory {
-            message: format!("{place} {what}: choose another state_namespace or application name, or remove it"),
+            message: format!(
+                "{place} {}: choose another state_namespace or application name, or remove it",
+                clean(&what)
+            ),
         };
         let mut inventory = Self::new(namespace, application);
         match text("labels", SET_ID) {
@@ -180,18 +186,20 @@ impl Inventory {
     /// [`ClusterError::Precondition`]: somebody else wrote it since; read it again.
     pub async fn write(&mut self, session: &Session) -> Result<(), ClusterError> {
         let (resource, id) = parent(&self.namespace, &self.application);
-        let body = self.body();
-        let written = match (&self.uid, &self.resource_version) {
-            (Some(uid), Some(version)) => {
-                let mut body = body;
-                body["metadata"]["uid"] = json!(uid);
-                body["metadata"]["resourceVersion"] = json!(version);
-                // Forced: these annotations are nobody else's, and a write of another operator shows as a precondition.
-                let request = ApplyRequest { resource, id, body, force: true, dry_run: false, deadline: DEADLINE };
-                session.apply(&request).await?.object
-            }
-            _ => session.create(&resource, &body).await?,
-        };
+        let mut body = self.body();
+        if self.uid.is_none() {
+            // An apply cannot assert absence, a POST can. What a POST writes stays owned by its own manager entry and would survive an
+            // apply without it, so it holds only what never goes away: the labels, and whose the set is.
+            let mut bare = body.clone();
+            bare["metadata"]["annotations"] = json!({ (TOOLING): OURS });
+            let made = session.create(&resource, &bare).await?;
+            (self.uid, self.resource_version) = (Some(made.uid), Some(made.resource_version));
+        }
+        body["metadata"]["uid"] = json!(self.uid);
+        body["metadata"]["resourceVersion"] = json!(self.resource_version);
+        // Forced: these annotations are nobody else's, and a write of another operator shows as a precondition.
+        let request = ApplyRequest { resource, id, body, force: true, dry_run: false, deadline: DEADLINE };
+        let written = session.apply(&request).await?.object;
         self.uid = Some(written.uid);
         self.resource_version = Some(written.resource_version);
         Ok(())
@@ -227,32 +235,35 @@ impl Inventory {
     pub async fn members(&self, session: &Session) -> Result<Members, ClusterError> {
         let catalog = session.catalog();
         let selector = format!("{PART_OF}={}", self.id);
-        let mut members = Members::default();
+        let (mut scopes, mut members) = (Vec::new(), Members::default());
         for kind in &self.kinds {
-            let Some(resource) = catalog.preferred(kind) else {
-                members.unserved.push(kind.clone());
-                continue;
-            };
-            let namespaces: Vec<Option<String>> =
-                if resource.namespaced { self.namespaces.iter().cloned().map(Some).collect() } else { vec![None] };
-            for namespace in namespaces {
-                let scope = Scope { resource: resource.clone(), namespace };
-                for live in session.list(&scope, Some(&selector)).await? {
-                    let text = |field: &str| {
-                        live.body.pointer(&format!("/metadata/{field}")).and_then(Value::as_str).map(str::to_owned)
-                    };
-                    let id = ObjectId {
-                        group: kind.group.clone(),
-                        kind: kind.kind.clone(),
-                        namespace: text("namespace"),
-                        name: text("name").unwrap_or_default(),
-                    };
-                    members.found.push(Member { resource: resource.clone(), id, live });
-                }
+            match catalog.preferred(kind) {
+                None => members.unserved.push(kind.clone()),
+                Some(resource) if resource.namespaced => scopes.extend(
+                    self.namespaces.iter().map(|n| Scope { resource: resource.clone(), namespace: Some(n.clone()) }),
+                ),
+                Some(resource) => scopes.push(Scope { resource: resource.clone(), namespace: None }),
             }
+        }
+        let lists: Vec<_> = scopes.iter().map(|scope| session.list(scope, Some(&selector)).boxed()).collect();
+        let lists: Vec<Vec<LiveObject>> = stream::iter(lists).buffered(PARALLEL).try_collect().await?;
+        for (scope, objects) in scopes.iter().zip(lists) {
+            members.found.extend(objects.into_iter().map(|live| member(&scope.resource, live)));
         }
         Ok(members)
     }
+}
+
+fn member(resource: &Resource, live: LiveObject) -> Member {
+    let text =
+        |field: &str| live.body.pointer(&format!("/metadata/{field}")).and_then(Value::as_str).map(str::to_owned);
+    let id = ObjectId {
+        group: resource.group.clone(),
+        kind: resource.kind.clone(),
+        namespace: text("namespace"),
+        name: text("name").unwrap_or_default(),
+    };
+    Member { resource: resource.clone(), id, live }
 }
 
 fn parent(namespace: &str, application: &str) -> (Resource, ObjectId) {

@@ -175,15 +175,16 @@ impl Lease {
         loop {
             let live = read(session, namespace, application).await?;
             let Some(live) = live else {
-                match write(session, namespace, application, &holder, timing, None).await {
-                    Ok(held) => return Ok(Self::hold(session, namespace, application, holder, timing, held)),
-                    Err(LeaseError::Cluster(ClusterError::Precondition { .. })) => continue,
-                    Err(error) => return Err(error),
+                // Made without a holder: what a POST writes stays owned by its manager entry, so that a release by apply could not
+                // take it away again.
+                match session.create(&leases(), &body(namespace, application, None, None)).await {
+                    Ok(_) | Err(ClusterError::Precondition { .. }) => continue,
+                    Err(error) => return Err(LeaseError::from_cluster(error)),
                 }
             };
             let LeaseState { holder: other, renewed } = state(&live);
             let Some(other) = other else {
-                match write(session, namespace, application, &holder, timing, Some(&live)).await {
+                match take(session, namespace, application, &holder, timing, &live).await {
                     Ok(held) => return Ok(Self::hold(session, namespace, application, holder, timing, held)),
                     Err(LeaseError::Cluster(ClusterError::Precondition { .. })) => continue,
                     Err(error) => return Err(error),
@@ -197,13 +198,16 @@ impl Lease {
                 }
                 Some((_, since)) if since.elapsed() >= timing.life => {
                     tracing::warn!(application, holder = other, "this Lease's holder is silent; taking over");
-                    match write(session, namespace, application, &holder, timing, Some(&live)).await {
+                    match take(session, namespace, application, &holder, timing, &live).await {
                         Ok(held) => {
                             let lease = Self::hold(session, namespace, application, holder, timing, held);
                             // A holder that was only slow may have a write in flight: let it end, then look again.
                             tokio::time::sleep(timing.settle).await;
                             lease.check(Duration::ZERO)?;
-                            return Ok(lease);
+                            return match read(session, namespace, application).await?.as_ref().map(state) {
+                                Some(now) if now.holder.as_deref() == Some(lease.holder()) => Ok(lease),
+                                _ => Err(LeaseError::Lost("somebody else took it at the same time".into())),
+                            };
                         }
                         Err(LeaseError::Cluster(ClusterError::Precondition { .. })) => continue,
                         Err(error) => return Err(error),
@@ -273,42 +277,30 @@ impl Lease {
     pub async fn release(self) -> Result<(), LeaseError> {
         let Self { shared, _renewing } = self;
         drop(_renewing);
-        let body = {
+        let seen = {
             let held = shared.held();
             if held.lost.is_some() {
                 return Ok(());
             }
-            body(
-                &shared.namespace,
-                &shared.application,
-                "",
-                shared.timing,
-                held.acquired,
-                held.sent_wall,
-                Some((&held.uid, &held.resource_version)),
-            )
+            (held.uid.clone(), held.resource_version.clone())
         };
-        match send(&shared.session, &shared.namespace, &shared.application, body).await {
-            Ok(_) => Ok(()),
-            // A renewal was under way, or it was taken over: it runs out, or is another's by now.
+        let free = async |(uid, version): (String, String)| {
+            let body = body(&shared.namespace, &shared.application, None, Some((&uid, &version)));
+            send(&shared.session, &shared.namespace, &shared.application, body).await.map(|_| ())
+        };
+        match free(seen).await {
+            // A renewal was under way, or it was taken over.
             Err(LeaseError::Cluster(ClusterError::Precondition { .. })) => {
                 match read(&shared.session, &shared.namespace, &shared.application).await? {
                     Some(live) if state(&live).holder.as_deref() == Some(&shared.holder) => {
-                        let now = Timestamp::now();
-                        let body = body_of(&shared, now, Some((&live.uid, &live.resource_version)));
-                        send(&shared.session, &shared.namespace, &shared.application, body).await.map(|_| ())
+                        free((live.uid, live.resource_version)).await
                     }
                     _ => Ok(()),
                 }
             }
-            Err(error) => Err(error),
+            answer => answer,
         }
     }
-}
-
-/// A freed Lease's body.
-fn body_of(shared: &Shared, now: Timestamp, precondition: Option<(&str, &str)>) -> Value {
-    body(&shared.namespace, &shared.application, "", shared.timing, now, now, precondition)
 }
 
 impl Shared {
@@ -325,35 +317,35 @@ impl Shared {
 
 /// Renews until told to stop, or until the Lease is another's.
 async fn renew(shared: Arc<Shared>, stop: CancellationToken) {
+    let mut wait = shared.timing.renew;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(shared.timing.renew) => {}
+            () = tokio::time::sleep(wait) => {}
         }
+        // A try that fails is made again soon: only the Lease's age tells the writers to stop.
+        wait = shared.timing.renew / 5;
         let (sent, now) = (Instant::now(), Timestamp::now());
         let body = {
             let held = shared.held();
-            body(
-                &shared.namespace,
-                &shared.application,
-                &shared.holder,
-                shared.timing,
-                held.acquired,
-                now,
-                Some((&held.uid, &held.resource_version)),
-            )
+            let holding =
+                Holding { holder: &shared.holder, life: shared.timing.life, acquired: held.acquired, renewed: now };
+            let seen = Some((held.uid.as_str(), held.resource_version.as_str()));
+            body(&shared.namespace, &shared.application, Some(holding), seen)
         };
         match send(&shared.session, &shared.namespace, &shared.application, body).await {
             Ok(live) => {
                 let mut held = shared.held();
                 held.resource_version = live.resource_version;
                 (held.sent, held.sent_wall) = (sent, now);
+                wait = shared.timing.renew;
             }
             Err(LeaseError::Cluster(ClusterError::Precondition { message })) => {
                 match read(&shared.session, &shared.namespace, &shared.application).await {
-                    // Our own renewal, whose answer was lost, moved it.
+                    // Our own renewal, whose answer was lost, moved it; or a hand that only labelled it.
                     Ok(Some(live)) if state(&live).holder.as_deref() == Some(&shared.holder) => {
                         shared.held().resource_version = live.resource_version;
+                        wait = Duration::ZERO;
                     }
                     Ok(_) => {
                         shared.held().lost = Some(message);
@@ -362,28 +354,24 @@ async fn renew(shared: Arc<Shared>, stop: CancellationToken) {
                     Err(error) => tracing::warn!(%error, "the Lease cannot be read"),
                 }
             }
-            // Its age tells the writers; the next try may do better.
             Err(error) => tracing::warn!(%error, "the Lease could not be renewed"),
         }
     }
 }
 
-/// Writes the Lease as ours: over exactly the state that was read, or anew.
-async fn write(
+/// Writes the Lease as ours over exactly the state that was read.
+async fn take(
     session: &Session,
     namespace: &str,
     application: &str,
     holder: &str,
     timing: LeaseTiming,
-    over: Option<&LiveObject>,
+    over: &LiveObject,
 ) -> Result<Held, LeaseError> {
     let (sent, now) = (Instant::now(), Timestamp::now());
-    let precondition = over.map(|live| (live.uid.as_str(), live.resource_version.as_str()));
-    let body = body(namespace, application, holder, timing, now, now, precondition);
-    let live = match over {
-        Some(_) => send(session, namespace, application, body).await?,
-        None => session.create(&leases(), &body).await.map_err(LeaseError::from_cluster)?,
-    };
+    let holding = Holding { holder, life: timing.life, acquired: now, renewed: now };
+    let body = body(namespace, application, Some(holding), Some((&over.uid, &over.resource_version)));
+    let live = send(session, namespace, application, body).await?;
     Ok(Held { resource_version: live.resource_version, uid: live.uid, sent, sent_wall: now, acquired: now, lost: None })
 }
 
@@ -400,17 +388,16 @@ async fn send(session: &Session, namespace: &str, application: &str, body: Value
     session.apply(&request).await.map(|applied| applied.object).map_err(LeaseError::from_cluster)
 }
 
-fn body(
-    namespace: &str,
-    application: &str,
-    holder: &str,
-    timing: LeaseTiming,
+/// Who holds a Lease, and since when.
+struct Holding<'a> {
+    holder: &'a str,
+    life: Duration,
     acquired: Timestamp,
     renewed: Timestamp,
-    precondition: Option<(&str, &str)>,
-) -> Value {
-    // MicroTime, as the API wants it.
-    let micro = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string();
+}
+
+/// The Lease as it is written; without a holder it is free.
+fn body(namespace: &str, application: &str, holding: Option<Holding<'_>>, seen: Option<(&str, &str)>) -> Value {
     let mut body = json!({
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
@@ -419,16 +406,19 @@ fn body(
             "namespace": namespace,
             "labels": { (APPLICATION): application },
         },
-        "spec": {
-            "leaseDurationSeconds": timing.life.as_secs().max(1),
-            "renewTime": micro(renewed),
-            "acquireTime": micro(acquired),
-        },
+        "spec": {},
     });
-    if !holder.is_empty() {
-        body["spec"]["holderIdentity"] = json!(holder);
+    if let Some(holding) = holding {
+        // MicroTime, as the API wants it.
+        let micro = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string();
+        body["spec"] = json!({
+            "holderIdentity": holding.holder,
+            "leaseDurationSeconds": holding.life.as_secs().max(1),
+            "acquireTime": micro(holding.acquired),
+            "renewTime": micro(holding.renewed),
+        });
     }
-    if let Some((uid, resource_version)) = precondition {
+    if let Some((uid, resource_version)) = seen {
         body["metadata"]["uid"] = json!(uid);
         body["metadata"]["resourceVersion"] = json!(resource_version);
     }

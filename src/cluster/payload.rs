@@ -38,7 +38,7 @@ pub(super) async fn write(
     }
     let mut payload = RecordPayload::default();
     for chunk in packed.chunks(CHUNK_MOST) {
-        let name = format!("driftdeck-payload-{}", &sha256_hex([application.as_bytes(), b"/", chunk].concat())[..40]);
+        let name = name(application, chunk);
         let id = ObjectId {
             group: String::new(),
             kind: "Secret".into(),
@@ -59,10 +59,16 @@ pub(super) async fn write(
     Ok(payload)
 }
 
+/// A chunk's name: its content, and the application, so that no application's cleaning takes another's.
+fn name(application: &str, chunk: &[u8]) -> String {
+    format!("driftdeck-payload-{}", &sha256_hex([application.as_bytes(), b"/", chunk].concat())[..40])
+}
+
 /// Reads chunks and unpacks them.
 pub(super) async fn read(
     session: &Session,
     namespace: &str,
+    application: &str,
     chunks: &[String],
 ) -> Result<BTreeMap<ObjectId, Value>, ClusterError> {
     let mut packed = Vec::new();
@@ -80,7 +86,11 @@ pub(super) async fn read(
             .pointer(&format!("/data/{KEY}"))
             .and_then(Value::as_str)
             .ok_or_else(|| damaged("holds no chunk"))?;
-        packed.extend(STANDARD.decode(chunk).map_err(|_| damaged("is damaged"))?);
+        let chunk = STANDARD.decode(chunk).map_err(|_| damaged("is damaged"))?;
+        if *name != self::name(application, &chunk) {
+            return Err(damaged("was changed by somebody"));
+        }
+        packed.extend(chunk);
     }
     unpack(&packed)
 }

@@ -212,28 +212,48 @@ pub async fn update(session: &Session, namespace: &str, head: &mut RecordHead) -
 /// # Errors
 /// [`ClusterError`].
 pub async fn list(session: &Session, namespace: &str, application: &str) -> Result<Vec<RecordHead>, ClusterError> {
+    Ok(read(session, namespace, application).await?.heads)
+}
+
+/// What is stored of an application's records.
+#[derive(Default)]
+struct Stored {
+    /// Newest first, each with its parts.
+    heads: Vec<RecordHead>,
+    /// Name and uid of every further part.
+    parts: Vec<(String, String)>,
+    /// Something there is no record as we know it.
+    unreadable: bool,
+}
+
+async fn read(session: &Session, namespace: &str, application: &str) -> Result<Stored, ClusterError> {
     let selector = format!("{APPLICATION}={application},{RECORD_KIND} in (record,record-part)");
-    let mut parts: BTreeMap<String, Part> = BTreeMap::new();
-    let mut heads = Vec::new();
-    for live in
-        session.list(&Scope { resource: config_maps(), namespace: Some(namespace.to_owned()) }, Some(&selector)).await?
-    {
+    let scope = Scope { resource: config_maps(), namespace: Some(namespace.to_owned()) };
+    let (mut stored, mut shares) = (Stored::default(), BTreeMap::new());
+    for live in session.list(&scope, Some(&selector)).await? {
         let name = text(&live, "/metadata/name");
-        let read = match text(&live, &format!("/data/{PART_KEY}")) {
-            part if !part.is_empty() => serde_json::from_str(&part).map(|part| {
-                parts.insert(name.clone(), part);
-            }),
-            _ => serde_json::from_str::<RecordHead>(&text(&live, &format!("/data/{HEAD_KEY}"))).map(|head| {
-                heads.push(RecordHead { name: name.clone(), uid: live.uid.clone(), ..head });
-            }),
+        let problem = match text(&live, &format!("/data/{PART_KEY}")) {
+            part if !part.is_empty() => {
+                stored.parts.push((name.clone(), live.uid.clone()));
+                serde_json::from_str::<Part>(&part).map(|part| shares.insert(name.clone(), part)).err()
+            }
+            _ => match serde_json::from_str::<RecordHead>(&text(&live, &format!("/data/{HEAD_KEY}"))) {
+                Ok(head) if head.format <= RECORD_FORMAT => {
+                    stored.heads.push(RecordHead { name: name.clone(), uid: live.uid.clone(), ..head });
+                    None
+                }
+                Ok(head) => Some(serde::de::Error::custom(format!("it has the newer format {}", head.format))),
+                Err(error) => Some(error),
+            },
         };
-        if let Err(error) = read {
+        if let Some(error) = problem {
             tracing::warn!(namespace, name, %error, "a record cannot be read");
+            stored.unreadable = true;
         }
     }
-    for head in &mut heads {
+    for head in &mut stored.heads {
         for name in &head.parts {
-            let Some(part) = parts.get_mut(name).map(std::mem::take) else {
+            let Some(part) = shares.remove(name) else {
                 tracing::warn!(namespace, record = head.name, part = name, "a part of a record is missing");
                 continue;
             };
@@ -241,8 +261,8 @@ pub async fn list(session: &Session, namespace: &str, application: &str) -> Resu
             head.applied.extend(part.applied);
         }
     }
-    heads.sort_by(|a, b| (b.started, &b.name).cmp(&(a.started, &a.name)));
-    Ok(heads)
+    stored.heads.sort_by(|a, b| (b.started, &b.name).cmp(&(a.started, &a.name)));
+    Ok(stored)
 }
 
 /// Reads the objects that a record applied; none: they were not kept. Values of a Secret's `data` are null.
@@ -254,7 +274,10 @@ pub async fn payload(
     namespace: &str,
     head: &RecordHead,
 ) -> Result<Option<BTreeMap<ObjectId, Value>>, ClusterError> {
-    if head.payload.omitted { Ok(None) } else { chunks::read(session, namespace, &head.payload.chunks).await.map(Some) }
+    if head.payload.omitted {
+        return Ok(None);
+    }
+    chunks::read(session, namespace, &head.application, &head.payload.chunks).await.map(Some)
 }
 
 /// Deletes records beyond the newest [`RECORDS_KEPT`] that no kept one refers to, and payload chunks that nothing refers to. Only
@@ -263,23 +286,33 @@ pub async fn payload(
 /// # Errors
 /// [`ClusterError`].
 pub async fn trim(session: &Session, namespace: &str, application: &str) -> Result<(), ClusterError> {
-    let heads = list(session, namespace, application).await?;
+    let Stored { heads, parts, unreadable } = read(session, namespace, application).await?;
     let (kept, old) = heads.split_at(heads.len().min(RECORDS_KEPT));
     // What a kept record names as an object's last apply is the base of that object's comparison.
     let referenced: BTreeSet<&String> = kept.iter().flat_map(|head| head.applied.values()).collect();
     let (kept_too, gone): (Vec<_>, Vec<_>) = old.iter().partition(|head| referenced.contains(&head.name));
     for head in &gone {
-        for name in head.parts.iter().chain([&head.name]) {
-            delete(session, &config_maps(), &config_map_id(namespace, name)).await?;
-        }
+        remove(session, namespace, &head.name, &head.uid).await?;
     }
-    let used: BTreeSet<&String> = kept.iter().chain(kept_too).flat_map(|head| &head.payload.chunks).collect();
+    // A record that cannot be read, of a newer driftdeck say, may refer to any of the rest.
+    if unreadable {
+        return Ok(());
+    }
+    let kept: Vec<&RecordHead> = kept.iter().chain(kept_too).collect();
+    let used: BTreeSet<&String> = kept.iter().flat_map(|head| head.parts.iter().chain(&head.payload.chunks)).collect();
+    for (name, uid) in parts.iter().filter(|(name, _)| !used.contains(name)) {
+        remove(session, namespace, name, uid).await?;
+    }
     for (id, live) in chunks::list(session, namespace, application).await? {
         if !used.contains(&id.name) {
             session.delete(&chunks::secrets(), &id, &live.uid, None, DEADLINE).await?;
         }
     }
     Ok(())
+}
+
+async fn remove(session: &Session, namespace: &str, name: &str, uid: &str) -> Result<(), ClusterError> {
+    session.delete(&config_maps(), &config_map_id(namespace, name), uid, None, DEADLINE).await
 }
 
 /// Moves lists that are too long for the head into parts, and returns the head's text.
@@ -353,13 +386,6 @@ async fn apply(session: &Session, namespace: &str, name: &str, body: Value) -> R
         deadline: DEADLINE,
     };
     session.apply(&request).await.map(|_| ())
-}
-
-async fn delete(session: &Session, resource: &Resource, id: &ObjectId) -> Result<(), ClusterError> {
-    match session.get(resource, id).await? {
-        Some(live) => session.delete(resource, id, &live.uid, None, DEADLINE).await,
-        None => Ok(()),
-    }
 }
 
 fn print(value: &impl Serialize) -> Result<String, ClusterError> {
