@@ -197,5 +197,4 @@ fn quoted(text: &str) -> Option<(String, &str)> {
 }
 
 #[cfg(test)]
-#[path = "answer_tests.rs"]
 mod tests;

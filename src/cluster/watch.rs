@@ -337,5 +337,4 @@ fn random(below: u64) -> u64 {
 }
 
 #[cfg(test)]
-#[path = "watch_tests.rs"]
 mod tests;
