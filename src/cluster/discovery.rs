@@ -2,7 +2,7 @@
 
 use super::{Catalog, ClusterError, Resource, request::Call, request::Transport};
 use crate::object::split_api_version;
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 use serde_json::Value;
 
 /// All forms that are understood, the best first.
@@ -13,8 +13,10 @@ const PARALLEL: usize = 8;
 
 /// Asks for everything that the server serves. A group that does not answer is listed as stale.
 pub(super) async fn discover(transport: &Transport) -> Result<Catalog, ClusterError> {
-    let ask = async |path| transport.read(&Call::get(path).accept(AGGREGATED)).await?.json().await;
-    let (core, groups): (Value, Value) = futures::try_join!(ask("/api"), ask("/apis"))?;
+    let (core, groups) = futures::try_join!(
+        ask(transport, Call::get("/api").accept(AGGREGATED)),
+        ask(transport, Call::get("/apis").accept(AGGREGATED))
+    )?;
     let mut catalog = Catalog::default();
     for answer in [&core, &groups] {
         if answer["kind"] == "APIGroupDiscoveryList" {
@@ -24,6 +26,10 @@ pub(super) async fn discover(transport: &Transport) -> Result<Catalog, ClusterEr
         }
     }
     Ok(catalog)
+}
+
+async fn ask(transport: &Transport, call: Call) -> Result<Value, ClusterError> {
+    transport.read(&call).await?.json().await
 }
 
 /// Reads an `APIGroupDiscoveryList`; the server lists a group's preferred version first.
@@ -54,15 +60,17 @@ async fn legacy(transport: &Transport, list: &Value, catalog: &mut Catalog) -> R
         served.sort_by_key(|version| *version != preferred);
         versions.extend(served.into_iter().map(str::to_owned));
     }
-    let answers: Vec<_> = stream::iter(&versions)
-        .map(async |version| {
+    let questions: Vec<_> = versions
+        .iter()
+        .map(|version| {
             let root = if version.contains('/') { "/apis" } else { "/api" };
             let call = Call::get(format!("{root}/{version}"));
-            (version, async { transport.read(&call).await?.json().await }.await)
+            // Boxed: the compiler cannot prove a stream of futures that borrow in a closure to be `Send`.
+            async move { (version, ask(transport, call).await) }.boxed()
         })
-        .buffered(PARALLEL)
-        .collect()
-        .await;
+        .collect();
+    let answers: Vec<(&String, Result<Value, ClusterError>)> =
+        stream::iter(questions).buffered(PARALLEL).collect().await;
     for (group_version, answer) in answers {
         let (group, version) = split_api_version(group_version);
         match answer {

@@ -1,8 +1,18 @@
 //! One writer an application: a Lease (coordination.k8s.io/v1) `driftdeck-<application>` in the state namespace.
 
-use super::{ClusterError, Session};
+use super::{ApplyRequest, ClusterError, LiveObject, Resource, Session, record::APPLICATION};
+use crate::object::ObjectId;
 use jiff::Timestamp;
-use std::{sync::Arc, time::Duration};
+use serde_json::{Value, json};
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// Deadline of one write of the Lease: well inside its life.
+const DEADLINE: Duration = Duration::from_secs(4);
 
 /// How long things take; tests shorten them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,19 +69,92 @@ pub struct LeaseState {
     pub renewed: Option<Timestamp>,
 }
 
+/// Where Leases are.
+fn leases() -> Resource {
+    Resource {
+        group: "coordination.k8s.io".into(),
+        version: "v1".into(),
+        kind: "Lease".into(),
+        plural: "leases".into(),
+        namespaced: true,
+        verbs: vec![],
+    }
+}
+
+fn lease_id(namespace: &str, application: &str) -> ObjectId {
+    ObjectId {
+        group: "coordination.k8s.io".into(),
+        kind: "Lease".into(),
+        namespace: Some(namespace.to_owned()),
+        name: format!("driftdeck-{application}"),
+    }
+}
+
+async fn read(session: &Session, namespace: &str, application: &str) -> Result<Option<LiveObject>, LeaseError> {
+    session.get(&leases(), &lease_id(namespace, application)).await.map_err(LeaseError::from_cluster)
+}
+
+fn state(live: &LiveObject) -> LeaseState {
+    let text = |field: &str| {
+        live.body.pointer(&format!("/spec/{field}")).and_then(Value::as_str).filter(|text| !text.is_empty())
+    };
+    LeaseState {
+        holder: text("holderIdentity").map(str::to_owned),
+        renewed: text("renewTime").and_then(|time| time.parse().ok()),
+    }
+}
+
+impl LeaseError {
+    fn from_cluster(error: ClusterError) -> Self {
+        match error {
+            ClusterError::Forbidden { message } => Self::Forbidden(message),
+            error => Self::Cluster(error),
+        }
+    }
+}
+
 /// Reads an application's Lease; none: there is none.
 ///
 /// # Errors
 /// [`LeaseError::Forbidden`]: the holder is unknown.
-pub async fn peek(_session: &Session, _namespace: &str, _application: &str) -> Result<Option<LeaseState>, LeaseError> {
-    todo!()
+pub async fn peek(session: &Session, namespace: &str, application: &str) -> Result<Option<LeaseState>, LeaseError> {
+    Ok(read(session, namespace, application).await?.as_ref().map(state))
 }
 
 /// A Lease that is held and renewed in the background until it is released or dropped.
 #[derive(Debug)]
 pub struct Lease {
-    #[allow(dead_code)]
-    inner: Arc<()>,
+    shared: Arc<Shared>,
+    _renewing: DropGuard,
+}
+
+struct Shared {
+    session: Session,
+    namespace: String,
+    application: String,
+    holder: String,
+    timing: LeaseTiming,
+    held: Mutex<Held>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lease").field("holder", &self.holder).finish_non_exhaustive()
+    }
+}
+
+/// What the holder knows of its Lease.
+#[derive(Debug)]
+struct Held {
+    /// Of the object as last written: the precondition of the next write.
+    resource_version: String,
+    uid: String,
+    /// When the last successful renewal was sent: monotonic clock and wall clock.
+    sent: Instant,
+    sent_wall: Timestamp,
+    acquired: Timestamp,
+    /// Why it is not held any more.
+    lost: Option<String>,
 }
 
 impl Lease {
@@ -80,39 +163,274 @@ impl Lease {
     /// # Errors
     /// [`LeaseError::Held`] as soon as the other holder renews.
     pub async fn acquire(
-        _session: &Session,
-        _namespace: &str,
-        _application: &str,
-        _who: &str,
-        _timing: LeaseTiming,
+        session: &Session,
+        namespace: &str,
+        application: &str,
+        who: &str,
+        timing: LeaseTiming,
     ) -> Result<Self, LeaseError> {
-        todo!()
+        // RandomState is seeded by the system: enough to tell two processes of one operator apart.
+        let holder = format!("{who}#{:08x}", RandomState::new().hash_one(std::process::id()) as u32);
+        let mut seen: Option<(LiveObject, Instant)> = None;
+        loop {
+            let live = read(session, namespace, application).await?;
+            let Some(live) = live else {
+                match write(session, namespace, application, &holder, timing, None).await {
+                    Ok(held) => return Ok(Self::hold(session, namespace, application, holder, timing, held)),
+                    Err(LeaseError::Cluster(ClusterError::Precondition { .. })) => continue,
+                    Err(error) => return Err(error),
+                }
+            };
+            let LeaseState { holder: other, renewed } = state(&live);
+            let Some(other) = other else {
+                match write(session, namespace, application, &holder, timing, Some(&live)).await {
+                    Ok(held) => return Ok(Self::hold(session, namespace, application, holder, timing, held)),
+                    Err(LeaseError::Cluster(ClusterError::Precondition { .. })) => continue,
+                    Err(error) => return Err(error),
+                }
+            };
+            // Only stillness that was observed counts: clocks of two machines are not compared.
+            match &seen {
+                None => seen = Some((live, Instant::now())),
+                Some((before, _)) if before.resource_version != live.resource_version => {
+                    return Err(LeaseError::Held { holder: other, renewed });
+                }
+                Some((_, since)) if since.elapsed() >= timing.life => {
+                    tracing::warn!(application, holder = other, "this Lease's holder is silent; taking over");
+                    match write(session, namespace, application, &holder, timing, Some(&live)).await {
+                        Ok(held) => {
+                            let lease = Self::hold(session, namespace, application, holder, timing, held);
+                            // A holder that was only slow may have a write in flight: let it end, then look again.
+                            tokio::time::sleep(timing.settle).await;
+                            lease.check(Duration::ZERO)?;
+                            return Ok(lease);
+                        }
+                        Err(LeaseError::Cluster(ClusterError::Precondition { .. })) => continue,
+                        Err(error) => return Err(error),
+                    }
+                }
+                Some(_) => {}
+            }
+            tokio::time::sleep(timing.renew / 5).await;
+        }
     }
+
+    fn hold(
+        session: &Session,
+        namespace: &str,
+        application: &str,
+        holder: String,
+        timing: LeaseTiming,
+        held: Held,
+    ) -> Self {
+        let shared = Arc::new(Shared {
+            session: session.clone(),
+            namespace: namespace.to_owned(),
+            application: application.to_owned(),
+            holder,
+            timing,
+            held: Mutex::new(held),
+        });
+        let stop = CancellationToken::new();
+        tokio::spawn(renew(Arc::clone(&shared), stop.clone()));
+        Self { shared, _renewing: stop.drop_guard() }
+    }
+
     /// The holder as written: `user@host#<random>`.
     pub fn holder(&self) -> &str {
-        todo!()
+        &self.shared.holder
     }
     /// Time since the last renewal was sent, by whichever of the monotonic clock and the wall clock says more: the former stands
     /// still while a machine sleeps.
     pub fn age(&self) -> Duration {
-        todo!()
+        self.shared.age()
     }
     /// When it was last renewed, for the record.
     pub fn renewed(&self) -> Timestamp {
-        todo!()
+        self.shared.held().sent_wall
     }
     /// Says whether a write that ends within `deadline` may be sent now.
     ///
     /// # Errors
     /// [`LeaseError::Lost`].
-    pub fn check(&self, _deadline: Duration) -> Result<(), LeaseError> {
-        todo!()
+    pub fn check(&self, deadline: Duration) -> Result<(), LeaseError> {
+        if let Some(reason) = &self.shared.held().lost {
+            return Err(LeaseError::Lost(reason.clone()));
+        }
+        let age = self.age();
+        if age + deadline > self.shared.timing.margin {
+            return Err(LeaseError::Lost(format!(
+                "it was last renewed {:.0} s ago, and somebody else may have it",
+                age.as_secs_f64()
+            )));
+        }
+        Ok(())
     }
     /// Frees it.
     ///
     /// # Errors
     /// [`LeaseError::Cluster`]: it will run out by itself.
     pub async fn release(self) -> Result<(), LeaseError> {
-        todo!()
+        let Self { shared, _renewing } = self;
+        drop(_renewing);
+        let body = {
+            let held = shared.held();
+            if held.lost.is_some() {
+                return Ok(());
+            }
+            body(
+                &shared.namespace,
+                &shared.application,
+                "",
+                shared.timing,
+                held.acquired,
+                held.sent_wall,
+                Some((&held.uid, &held.resource_version)),
+            )
+        };
+        match send(&shared.session, &shared.namespace, &shared.application, body).await {
+            Ok(_) => Ok(()),
+            // A renewal was under way, or it was taken over: it runs out, or is another's by now.
+            Err(LeaseError::Cluster(ClusterError::Precondition { .. })) => {
+                match read(&shared.session, &shared.namespace, &shared.application).await? {
+                    Some(live) if state(&live).holder.as_deref() == Some(&shared.holder) => {
+                        let now = Timestamp::now();
+                        let body = body_of(&shared, now, Some((&live.uid, &live.resource_version)));
+                        send(&shared.session, &shared.namespace, &shared.application, body).await.map(|_| ())
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Err(error) => Err(error),
+        }
     }
+}
+
+/// A freed Lease's body.
+fn body_of(shared: &Shared, now: Timestamp, precondition: Option<(&str, &str)>) -> Value {
+    body(&shared.namespace, &shared.application, "", shared.timing, now, now, precondition)
+}
+
+impl Shared {
+    fn held(&self) -> MutexGuard<'_, Held> {
+        // A panic while it is locked cannot leave it half changed.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    fn age(&self) -> Duration {
+        let held = self.held();
+        let wall = Timestamp::now().duration_since(held.sent_wall);
+        held.sent.elapsed().max(Duration::try_from(wall).unwrap_or_default())
+    }
+}
+
+/// Renews until told to stop, or until the Lease is another's.
+async fn renew(shared: Arc<Shared>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(shared.timing.renew) => {}
+        }
+        let (sent, now) = (Instant::now(), Timestamp::now());
+        let body = {
+            let held = shared.held();
+            body(
+                &shared.namespace,
+                &shared.application,
+                &shared.holder,
+                shared.timing,
+                held.acquired,
+                now,
+                Some((&held.uid, &held.resource_version)),
+            )
+        };
+        match send(&shared.session, &shared.namespace, &shared.application, body).await {
+            Ok(live) => {
+                let mut held = shared.held();
+                held.resource_version = live.resource_version;
+                (held.sent, held.sent_wall) = (sent, now);
+            }
+            Err(LeaseError::Cluster(ClusterError::Precondition { message })) => {
+                match read(&shared.session, &shared.namespace, &shared.application).await {
+                    // Our own renewal, whose answer was lost, moved it.
+                    Ok(Some(live)) if state(&live).holder.as_deref() == Some(&shared.holder) => {
+                        shared.held().resource_version = live.resource_version;
+                    }
+                    Ok(_) => {
+                        shared.held().lost = Some(message);
+                        return;
+                    }
+                    Err(error) => tracing::warn!(%error, "the Lease cannot be read"),
+                }
+            }
+            // Its age tells the writers; the next try may do better.
+            Err(error) => tracing::warn!(%error, "the Lease could not be renewed"),
+        }
+    }
+}
+
+/// Writes the Lease as ours: over exactly the state that was read, or anew.
+async fn write(
+    session: &Session,
+    namespace: &str,
+    application: &str,
+    holder: &str,
+    timing: LeaseTiming,
+    over: Option<&LiveObject>,
+) -> Result<Held, LeaseError> {
+    let (sent, now) = (Instant::now(), Timestamp::now());
+    let precondition = over.map(|live| (live.uid.as_str(), live.resource_version.as_str()));
+    let body = body(namespace, application, holder, timing, now, now, precondition);
+    let live = match over {
+        Some(_) => send(session, namespace, application, body).await?,
+        None => session.create(&leases(), &body).await.map_err(LeaseError::from_cluster)?,
+    };
+    Ok(Held { resource_version: live.resource_version, uid: live.uid, sent, sent_wall: now, acquired: now, lost: None })
+}
+
+async fn send(session: &Session, namespace: &str, application: &str, body: Value) -> Result<LiveObject, LeaseError> {
+    // Forced: holders write under one manager name, and another manager's fields are taken over with the Lease.
+    let request = ApplyRequest {
+        resource: leases(),
+        id: lease_id(namespace, application),
+        body,
+        force: true,
+        dry_run: false,
+        deadline: DEADLINE,
+    };
+    session.apply(&request).await.map(|applied| applied.object).map_err(LeaseError::from_cluster)
+}
+
+fn body(
+    namespace: &str,
+    application: &str,
+    holder: &str,
+    timing: LeaseTiming,
+    acquired: Timestamp,
+    renewed: Timestamp,
+    precondition: Option<(&str, &str)>,
+) -> Value {
+    // MicroTime, as the API wants it.
+    let micro = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string();
+    let mut body = json!({
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {
+            "name": format!("driftdeck-{application}"),
+            "namespace": namespace,
+            "labels": { (APPLICATION): application },
+        },
+        "spec": {
+            "leaseDurationSeconds": timing.life.as_secs().max(1),
+            "renewTime": micro(renewed),
+            "acquireTime": micro(acquired),
+        },
+    });
+    if !holder.is_empty() {
+        body["spec"]["holderIdentity"] = json!(holder);
+    }
+    if let Some((uid, resource_version)) = precondition {
+        body["metadata"]["uid"] = json!(uid);
+        body["metadata"]["resourceVersion"] = json!(resource_version);
+    }
+    body
 }

@@ -14,6 +14,7 @@ mod inventory;
 mod kubeconfig;
 pub mod lease;
 mod live_cache;
+mod payload;
 pub mod record;
 mod request;
 mod rights;

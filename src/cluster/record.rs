@@ -1,12 +1,12 @@
 //! The records of syncs: one head (a ConfigMap) for each approval that was used, and what was applied (Secrets, see
 //! `payload`). `docs/cluster-state.md` is the format's description for other tools.
 
-use super::{ClusterError, Session};
-use crate::object::ObjectId;
+use super::{ApplyRequest, ClusterError, LiveObject, Resource, Scope, Session, payload as chunks, request::DEADLINE};
+use crate::object::{ObjectId, sha256_hex};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use std::collections::BTreeMap;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Label of everything a record is made of: the application.
 pub const APPLICATION: &str = "driftdeck.dev/application";
@@ -149,12 +149,29 @@ pub struct RecordHead {
     pub parts: Vec<String>,
 }
 
+/// The largest text kept in a head's ConfigMap, in bytes.
+const HEAD_MOST: usize = 64 << 10;
+/// The largest text kept in a further part's ConfigMap, in bytes.
+const PART_MOST: usize = 512 << 10;
+/// Key of a head's ConfigMap that holds it.
+const HEAD_KEY: &str = "record.json";
+/// Key of a further part's ConfigMap that holds its share of the lists.
+const PART_KEY: &str = "part.json";
+
 impl RecordHead {
     /// Returns the name of the record of one approval: it sorts by time, and one digest of one issue gives one name, so that an
     /// approval can be used once.
-    pub fn name_for(_application: &str, _digest: &str, _issued: Timestamp) -> String {
-        todo!()
+    pub fn name_for(application: &str, digest: &str, issued: Timestamp) -> String {
+        let once = sha256_hex(format!("{digest}@{issued}"));
+        format!("driftdeck-{application}-{:010}-{}", issued.as_second(), &once[..10])
     }
+}
+
+/// The lists that can grow long, as a further part holds a share of them.
+#[derive(Default, Serialize, Deserialize)]
+struct Part {
+    steps: Vec<RecordStep>,
+    applied: BTreeMap<ObjectId, String>,
 }
 
 /// Writes a new record, complete with its payload, before anything else is written. Fills in the head's name, uid and payload. Values of Secrets are taken
@@ -163,28 +180,69 @@ impl RecordHead {
 /// # Errors
 /// [`ClusterError::Precondition`]: this approval was used before.
 pub async fn create(
-    _session: &Session,
-    _namespace: &str,
-    _head: &mut RecordHead,
-    _objects: &BTreeMap<ObjectId, Value>,
+    session: &Session,
+    namespace: &str,
+    head: &mut RecordHead,
+    objects: &BTreeMap<ObjectId, Value>,
 ) -> Result<(), ClusterError> {
-    todo!()
+    head.name = RecordHead::name_for(&head.application, &head.digest, head.issued);
+    // The head's name is what makes an approval work once, so it is looked for before anything is written for nothing.
+    if session.get(&config_maps(), &config_map_id(namespace, &head.name)).await?.is_some() {
+        return Err(ClusterError::Precondition { message: format!("record {namespace}/{} exists already", head.name) });
+    }
+    head.payload = chunks::write(session, namespace, &head.application, objects).await?;
+    let text = write_parts(session, namespace, head).await?;
+    head.uid = session.create(&config_maps(), &head_body(namespace, head, &text)).await?.uid;
+    Ok(())
 }
 
 /// Writes a head anew.
 ///
 /// # Errors
 /// [`ClusterError::Precondition`]: it was deleted or replaced.
-pub async fn update(_session: &Session, _namespace: &str, _head: &mut RecordHead) -> Result<(), ClusterError> {
-    todo!()
+pub async fn update(session: &Session, namespace: &str, head: &mut RecordHead) -> Result<(), ClusterError> {
+    let text = write_parts(session, namespace, head).await?;
+    let mut body = head_body(namespace, head, &text);
+    body["metadata"]["uid"] = json!(head.uid);
+    apply(session, namespace, &head.name, body).await
 }
 
 /// Returns an application's records, newest first. What cannot be read as one is left out and logged.
 ///
 /// # Errors
 /// [`ClusterError`].
-pub async fn list(_session: &Session, _namespace: &str, _application: &str) -> Result<Vec<RecordHead>, ClusterError> {
-    todo!()
+pub async fn list(session: &Session, namespace: &str, application: &str) -> Result<Vec<RecordHead>, ClusterError> {
+    let selector = format!("{APPLICATION}={application},{RECORD_KIND} in (record,record-part)");
+    let mut parts: BTreeMap<String, Part> = BTreeMap::new();
+    let mut heads = Vec::new();
+    for live in
+        session.list(&Scope { resource: config_maps(), namespace: Some(namespace.to_owned()) }, Some(&selector)).await?
+    {
+        let name = text(&live, "/metadata/name");
+        let read = match text(&live, &format!("/data/{PART_KEY}")) {
+            part if !part.is_empty() => serde_json::from_str(&part).map(|part| {
+                parts.insert(name.clone(), part);
+            }),
+            _ => serde_json::from_str::<RecordHead>(&text(&live, &format!("/data/{HEAD_KEY}"))).map(|head| {
+                heads.push(RecordHead { name: name.clone(), uid: live.uid.clone(), ..head });
+            }),
+        };
+        if let Err(error) = read {
+            tracing::warn!(namespace, name, %error, "a record cannot be read");
+        }
+    }
+    for head in &mut heads {
+        for name in &head.parts {
+            let Some(part) = parts.get_mut(name).map(std::mem::take) else {
+                tracing::warn!(namespace, record = head.name, part = name, "a part of a record is missing");
+                continue;
+            };
+            head.steps.extend(part.steps);
+            head.applied.extend(part.applied);
+        }
+    }
+    heads.sort_by(|a, b| (b.started, &b.name).cmp(&(a.started, &a.name)));
+    Ok(heads)
 }
 
 /// Reads the objects that a record applied; none: they were not kept. Values of a Secret's `data` are null.
@@ -192,11 +250,11 @@ pub async fn list(_session: &Session, _namespace: &str, _application: &str) -> R
 /// # Errors
 /// [`ClusterError::Invalid`]: a chunk is missing or damaged.
 pub async fn payload(
-    _session: &Session,
-    _namespace: &str,
-    _head: &RecordHead,
+    session: &Session,
+    namespace: &str,
+    head: &RecordHead,
 ) -> Result<Option<BTreeMap<ObjectId, Value>>, ClusterError> {
-    todo!()
+    if head.payload.omitted { Ok(None) } else { chunks::read(session, namespace, &head.payload.chunks).await.map(Some) }
 }
 
 /// Deletes records beyond the newest [`RECORDS_KEPT`] that no kept one refers to, and payload chunks that nothing refers to. Only
@@ -204,6 +262,167 @@ pub async fn payload(
 ///
 /// # Errors
 /// [`ClusterError`].
-pub async fn trim(_session: &Session, _namespace: &str, _application: &str) -> Result<(), ClusterError> {
-    todo!()
+pub async fn trim(session: &Session, namespace: &str, application: &str) -> Result<(), ClusterError> {
+    let heads = list(session, namespace, application).await?;
+    let (kept, old) = heads.split_at(heads.len().min(RECORDS_KEPT));
+    // What a kept record names as an object's last apply is the base of that object's comparison.
+    let referenced: BTreeSet<&String> = kept.iter().flat_map(|head| head.applied.values()).collect();
+    let (kept_too, gone): (Vec<_>, Vec<_>) = old.iter().partition(|head| referenced.contains(&head.name));
+    for head in &gone {
+        for name in head.parts.iter().chain([&head.name]) {
+            delete(session, &config_maps(), &config_map_id(namespace, name)).await?;
+        }
+    }
+    let used: BTreeSet<&String> = kept.iter().chain(kept_too).flat_map(|head| &head.payload.chunks).collect();
+    for (id, live) in chunks::list(session, namespace, application).await? {
+        if !used.contains(&id.name) {
+            session.delete(&chunks::secrets(), &id, &live.uid, None, DEADLINE).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Moves lists that are too long for the head into parts, and returns the head's text.
+async fn write_parts(session: &Session, namespace: &str, head: &mut RecordHead) -> Result<String, ClusterError> {
+    head.parts.clear();
+    let whole = print(head)?;
+    if whole.len() <= HEAD_MOST {
+        return Ok(whole);
+    }
+    let short = RecordHead { steps: vec![], applied: BTreeMap::new(), ..head.clone() };
+    for (index, part) in split(&head.steps, &head.applied)?.into_iter().enumerate() {
+        let name = format!("{}-{index}", head.name);
+        let body = json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": { "name": name, "namespace": namespace, "labels": { (APPLICATION): head.application, (RECORD_KIND): "record-part" } },
+            "data": { (PART_KEY): part },
+        });
+        apply(session, namespace, &name, body).await?;
+        head.parts.push(name);
+    }
+    print(&RecordHead { parts: head.parts.clone(), ..short })
+}
+
+/// Splits the lists into texts that each fit a part.
+fn split(steps: &[RecordStep], applied: &BTreeMap<ObjectId, String>) -> Result<Vec<String>, ClusterError> {
+    let mut texts = Vec::new();
+    let (mut part, mut size) = (Part::default(), 0);
+    let full = |part: &mut Part, size: &mut usize, texts: &mut Vec<String>, more: usize| -> Result<(), ClusterError> {
+        if *size + more > PART_MOST {
+            texts.push(print(&std::mem::take(part))?);
+            *size = 0;
+        }
+        *size += more;
+        Ok(())
+    };
+    for step in steps {
+        let more = print(step)?.len() + 1;
+        full(&mut part, &mut size, &mut texts, more)?;
+        part.steps.push(step.clone());
+    }
+    for (id, record) in applied {
+        let more = id.to_string().len() + record.len() + 8;
+        full(&mut part, &mut size, &mut texts, more)?;
+        part.applied.insert(id.clone(), record.clone());
+    }
+    texts.push(print(&part)?);
+    Ok(texts)
+}
+
+fn head_body(namespace: &str, head: &RecordHead, text: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": head.name,
+            "namespace": namespace,
+            "labels": { (APPLICATION): head.application, (RECORD_KIND): "record" },
+        },
+        "data": { (HEAD_KEY): text },
+    })
+}
+
+async fn apply(session: &Session, namespace: &str, name: &str, body: Value) -> Result<(), ClusterError> {
+    let request = ApplyRequest {
+        resource: config_maps(),
+        id: config_map_id(namespace, name),
+        body,
+        force: true,
+        dry_run: false,
+        deadline: DEADLINE,
+    };
+    session.apply(&request).await.map(|_| ())
+}
+
+async fn delete(session: &Session, resource: &Resource, id: &ObjectId) -> Result<(), ClusterError> {
+    match session.get(resource, id).await? {
+        Some(live) => session.delete(resource, id, &live.uid, None, DEADLINE).await,
+        None => Ok(()),
+    }
+}
+
+fn print(value: &impl Serialize) -> Result<String, ClusterError> {
+    serde_json::to_string(value)
+        .map_err(|error| ClusterError::Invalid { message: format!("a record cannot be written: {error}") })
+}
+
+fn text(live: &LiveObject, pointer: &str) -> String {
+    live.body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+fn config_map_id(namespace: &str, name: &str) -> ObjectId {
+    ObjectId {
+        group: String::new(),
+        kind: "ConfigMap".into(),
+        namespace: Some(namespace.to_owned()),
+        name: name.to_owned(),
+    }
+}
+
+/// Where ConfigMaps are.
+pub(super) fn config_maps() -> Resource {
+    Resource {
+        group: String::new(),
+        version: "v1".into(),
+        kind: "ConfigMap".into(),
+        plural: "configmaps".into(),
+        namespaced: true,
+        verbs: vec![],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_approval_gives_one_name_and_names_sort_by_time() {
+        let (early, late) = ("2026-01-01T00:00:00Z".parse().unwrap(), "2026-01-02T00:00:00Z".parse().unwrap());
+        let name = RecordHead::name_for("shop", "sha256:ab", early);
+        assert_eq!(name, RecordHead::name_for("shop", "sha256:ab", early));
+        assert!(name < RecordHead::name_for("shop", "sha256:aa", late));
+        assert_ne!(name, RecordHead::name_for("shop", "sha256:ac", early));
+    }
+
+    #[test]
+    fn long_lists_are_split_into_parts_that_fit_and_lose_nothing() {
+        let step = |n: usize| RecordStep {
+            object: format!("ConfigMap/shop/object-{n}").parse().unwrap(),
+            action: "create".into(),
+            result: Some("created".into()),
+            message: "x".repeat(200),
+            seconds: 0.1,
+            uid: None,
+            resource_version: None,
+        };
+        let steps: Vec<RecordStep> = (0..5000).map(step).collect();
+        let applied: BTreeMap<ObjectId, String> =
+            steps.iter().map(|step| (step.object.clone(), "record".into())).collect();
+        let texts = split(&steps, &applied).unwrap();
+        assert!(texts.len() > 1 && texts.iter().all(|text| text.len() <= PART_MOST), "{}", texts.len());
+        let parts: Vec<Part> = texts.iter().map(|text| serde_json::from_str(text).unwrap()).collect();
+        assert_eq!(parts.iter().flat_map(|part| &part.steps).cloned().collect::<Vec<_>>(), steps);
+        assert_eq!(parts.iter().map(|part| part.applied.len()).sum::<usize>(), 5000);
+    }
 }

@@ -1,12 +1,60 @@
 //! The one way to write: an operator's approval of exactly one plan.
 
-use super::plan::{Confirmation, Plan};
+use super::{
+    order::Place,
+    plan::{Choices, Confirmation, Plan, StepAction},
+};
+use crate::{
+    cluster::{Conflict, Resource},
+    object::ObjectId,
+};
 use jiff::Timestamp;
-use std::sync::Arc;
+use serde_json::Value;
+use std::{collections::BTreeMap, sync::Arc};
 
-/// What a plan sends and binds; only the sync reads it.
+/// One step with everything that it sends and relies on.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::engine) struct BoundStep {
+    /// The object.
+    pub id: ObjectId,
+    /// Where requests go.
+    pub resource: Resource,
+    /// What is done.
+    pub action: StepAction,
+    /// Where it stands in the order.
+    pub place: Place,
+    /// What is sent; nothing for a prune.
+    pub body: Value,
+    /// uid and digest of the live content it was planned against; none: the object was absent.
+    pub live: Option<(String, String)>,
+    /// Fields that are taken from other managers.
+    pub conflicts: Vec<Conflict>,
+}
+
+/// What a plan sends and binds; only planning and the sync read it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(in crate::engine) struct Bound {}
+pub(in crate::engine) struct Bound {
+    /// What the operator chose.
+    pub choices: Choices,
+    /// The document that the digest is taken over.
+    pub document: Value,
+    /// Steps in order, as in the plan.
+    pub steps: Vec<BoundStep>,
+    /// What is sent for every object of the application, unchanged ones included: the record's payload.
+    pub payload: BTreeMap<ObjectId, Value>,
+    /// Objects that are as they should be.
+    pub unchanged: Vec<ObjectId>,
+    /// Objects left out by choice or because they cannot be compared.
+    pub left_out: Vec<ObjectId>,
+    /// Identity of the source repository.
+    pub source: String,
+    /// Renderer's name.
+    pub renderer: String,
+    /// Renderer's options.
+    pub options: Value,
+    /// Whether members that are gone from Git are deleted.
+    pub prune: bool,
+}
 
 /// Who approves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +65,23 @@ pub struct Operator {
     pub os_user: String,
     /// Host.
     pub host: String,
+}
+
+impl Operator {
+    /// Returns who this process acts as, `user` being the API server's answer.
+    pub(in crate::engine) fn here(user: &str) -> Self {
+        let os_user = ["USER", "LOGNAME", "USERNAME"]
+            .iter()
+            .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+            .unwrap_or_else(|| "unknown".into());
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
+            .map(|name| name.trim().to_owned())
+            .or_else(|_| std::env::var("HOSTNAME"))
+            .ok()
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| "unknown".into());
+        Self { user: user.to_owned(), os_user, host }
+    }
 }
 
 /// Why a plan was not approved. Nothing was written.
@@ -34,9 +99,15 @@ pub enum Refusal {
     /// Read-only.
     #[error("read-only: arm with :write, --write, or write = true in the cluster's section")]
     ReadOnly,
-    /// Another digest.
+    /// Something that the plan binds has moved.
     #[error("the plan has changed since it was shown: {0}")]
     Stale(String),
+    /// This approval has been used.
+    #[error("this approval was used before: make a new plan")]
+    Used,
+    /// Somebody else is at it.
+    #[error("{0}")]
+    Busy(String),
 }
 
 /// A plan that an operator approved; consumed by the sync, so it works once.
@@ -45,6 +116,13 @@ pub struct ApprovedPlan {
     pub(in crate::engine) plan: Arc<Plan>,
     pub(in crate::engine) operator: Operator,
     pub(in crate::engine) approved: Timestamp,
+}
+
+impl ApprovedPlan {
+    /// Returns the plan.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
 }
 
 impl Plan {

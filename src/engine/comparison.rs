@@ -252,6 +252,40 @@ impl Comparison {
     pub fn count(&self, state: ObjectState) -> usize {
         self.objects.iter().filter(|object| object.state == state).count()
     }
+    /// Says whether two comparisons say the same, whatever the age of the live side.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let Self {
+            application,
+            cluster,
+            revision,
+            branch,
+            base,
+            state,
+            partial,
+            stale_since,
+            pinned,
+            paused,
+            health,
+            objects,
+            live: _,
+            lease,
+            auto_sync,
+            issues,
+        } = self;
+        (application, cluster, revision, branch, base, state, partial)
+            == (
+                &other.application,
+                &other.cluster,
+                &other.revision,
+                &other.branch,
+                &other.base,
+                &other.state,
+                &other.partial,
+            )
+            && (stale_since.is_some(), pinned, paused, health)
+                == (other.stale_since.is_some(), &other.pinned, &other.paused, &other.health)
+            && (objects, lease, auto_sync, issues) == (&other.objects, &other.lease, &other.auto_sync, &other.issues)
+    }
     /// Says whether part of the sources could not be read.
     pub fn has_errors(&self) -> bool {
         self.issues.iter().any(|issue| issue.severity == Severity::Error)

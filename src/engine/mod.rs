@@ -7,14 +7,36 @@
 //! The documents that clients show and print ([`Comparison`], [`Plan`], [`SyncReport`], [`History`], …) serialise to the
 //! JSON of the published interface as they are.
 
+mod application;
 mod approval;
+mod bounded;
+mod claims;
+mod commits;
+mod compare;
 mod comparison;
+mod desired;
 mod error;
+mod examine;
+mod field;
 mod fleet;
 mod handle;
 mod history;
+mod hub;
+mod ledger;
+mod order;
 mod plan;
+mod planning;
+mod predict;
 mod report;
+mod repository;
+mod retry;
+mod step;
+mod supervisor;
+mod sync;
+mod target;
+mod wait;
+mod warnings;
+mod worker;
 
 pub use approval::{ApprovedPlan, Operator, Refusal};
 pub use comparison::{

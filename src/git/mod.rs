@@ -15,12 +15,16 @@ mod identity;
 mod lock;
 mod maintain;
 mod mirror;
+#[cfg(test)]
+mod oracle_tests;
 mod progress;
 mod pull_request;
 mod push;
 mod refs;
 mod remote;
 mod revert;
+#[cfg(test)]
+mod revert_tests;
 mod source;
 mod ssh;
 #[cfg(test)]

@@ -82,3 +82,87 @@ impl Sandbox {
         self.try_clone().unwrap()
     }
 }
+
+/// Small deterministic numbers: the same histories on every machine.
+pub(super) struct Dice(pub(super) u64);
+
+impl Dice {
+    /// Returns a number below `sides`.
+    pub(super) fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}
+
+/// Paths that generated histories write to: nested, alike in their beginnings, and one that is a file or a folder.
+pub(super) const FILES: [&str; 9] = [
+    "a.yaml",
+    "apps/web/deploy.yaml",
+    "apps/web/service.yaml",
+    "apps/web-2/deploy.yaml",
+    "apps/db/deploy.yaml",
+    "base/x",
+    "base/deep/er/y",
+    "shape",
+    "shape/inside",
+];
+
+impl Sandbox {
+    /// Makes a history of `commits` commits on three branches by `git fast-import`: changes, deletions, renames, mode
+    /// changes, merges (criss-cross ones too) with and without changes of their own, equal and backward dates.
+    pub(super) fn grow(&self, seed: u64, commits: usize) {
+        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) + 1);
+        let mut stream = String::new();
+        let mut grown = [None::<usize>; 3];
+        let mut date = 1_700_000_000;
+        for mark in 1..=commits {
+            let branch = dice.roll(3) as usize;
+            let from = grown[branch].or(grown[0]).or(grown.iter().flatten().next().copied());
+            let other = grown[dice.roll(3) as usize].filter(|other| Some(*other) != from && dice.roll(3) == 0);
+            date += [0, 0, 60, 60, 3600, -30][dice.roll(6) as usize];
+            stream.push_str(&format!("commit refs/heads/b{branch}\nmark :{mark}\n"));
+            stream.push_str(&format!("committer Ada <ada@example.com> {date} +0000\n"));
+            let message = format!("commit {mark}\n\nbody\n");
+            stream.push_str(&format!("data {}\n{message}\n", message.len()));
+            if let Some(from) = from {
+                stream.push_str(&format!("from :{from}\n"));
+            }
+            if let Some(other) = other {
+                stream.push_str(&format!("merge :{other}\n"));
+            }
+            let changes = if other.is_some() { dice.roll(3) } else { dice.roll(3) + 1 };
+            for _ in 0..changes {
+                let file = FILES[dice.roll(FILES.len() as u64) as usize];
+                match dice.roll(9) {
+                    0 if mark > 1 => stream.push_str(&format!("D {file}\n")),
+                    1 => stream.push_str(&format!("M 100755 inline {file}\ndata 2\nx\n\n")),
+                    _ => {
+                        let content = lines(&mut dice);
+                        stream.push_str(&format!("M 100644 inline {file}\ndata {}\n{content}\n", content.len()));
+                    }
+                }
+            }
+            grown[branch] = Some(mark);
+        }
+        let path = self.path().join("stream");
+        std::fs::write(&path, stream).unwrap();
+        let done = Command::new("git")
+            .current_dir(self.work())
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .args(["fast-import", "--quiet", "--force"])
+            .stdin(std::fs::File::open(&path).unwrap())
+            .status()
+            .unwrap();
+        assert!(done.success(), "seed {seed}");
+    }
+}
+
+/// Twelve lines, few of which differ from one version to another.
+fn lines(dice: &mut Dice) -> String {
+    let mut lines: Vec<String> = (0..12).map(|n| format!("line {n}")).collect();
+    for _ in 0..dice.roll(3) {
+        let at = dice.roll(12) as usize;
+        lines[at] = format!("line {at} is {}", dice.roll(3));
+    }
+    lines.join("\n") + "\n"
+}

@@ -2,7 +2,26 @@
 //!
 //! See [`render`] for the entry point. Everything here blocks: the engine calls it on a blocking thread.
 
+mod assembly;
+mod cache;
+mod detect;
+mod error;
+mod folder;
+mod helm;
+mod kustomization;
+mod kustomize;
+mod paths;
+mod program;
+mod scratch;
+mod yaml;
+
+pub use cache::Cache;
+pub use error::RenderError;
+pub use folder::FolderTree;
+pub use scratch::sweep;
+
 use crate::object::{Issue, Manifest, SourceError, SourceTree};
+use cache::Key;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
@@ -74,52 +93,6 @@ pub struct Rendered {
     pub raw: Vec<u8>,
 }
 
-/// Why nothing could be rendered at all.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum RenderError {
-    /// The path is not in the tree, or the tree cannot be read.
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    /// A program is missing.
-    #[error("{path} needs {program}, which is not on the PATH; install it, or set renderer = \"yaml\"")]
-    MissingProgram {
-        /// The application's path.
-        path: String,
-        /// What to install.
-        program: String,
-    },
-    /// The program refused; its words, cleaned.
-    #[error("{program} failed on {path}: {message}")]
-    Failed {
-        /// The program.
-        program: String,
-        /// The application's path.
-        path: String,
-        /// What it said.
-        message: String,
-    },
-    /// Bounds on time, output or size were passed.
-    #[error("{path}: {message}")]
-    TooMuch {
-        /// The application's path.
-        path: String,
-        /// Which bound, and how far.
-        message: String,
-    },
-    /// The sources ask for something that is not allowed (remote bases, plugins).
-    #[error("{path}: {message}")]
-    Refused {
-        /// The file.
-        path: String,
-        /// What and why.
-        message: String,
-    },
-}
-
-/// Renders of earlier calls, found again by what they were made from; bounded. Holds manifests in memory only.
-#[derive(Default)]
-pub struct Cache {}
-
 /// Renders the folder or file at `path` of `tree`; a result for the same inputs and options is shared through `cache`.
 ///
 /// `scratch` is the folder (0700) for temporary trees of renderer programs.
@@ -127,29 +100,70 @@ pub struct Cache {}
 /// # Errors
 /// [`RenderError`] where nothing could be rendered; what concerns one file is an issue of the result instead.
 pub fn render(
-    _tree: &dyn SourceTree,
-    _path: &str,
-    _options: &Options,
-    _scratch: &Path,
-    _cache: &Cache,
+    tree: &dyn SourceTree,
+    path: &str,
+    options: &Options,
+    scratch: &Path,
+    cache: &Cache,
 ) -> Result<Arc<Rendered>, RenderError> {
-    todo!()
-}
-
-/// A folder on disk as a [`SourceTree`] (`--path`), uncommitted files included; `.git` is left out.
-pub struct FolderTree {
-    #[allow(dead_code)]
-    root: std::path::PathBuf,
-}
-
-impl FolderTree {
-    /// Takes a folder.
-    ///
-    /// # Errors
-    /// [`SourceError::NotFound`] where it is no folder.
-    pub fn open(_root: &Path) -> Result<Self, SourceError> {
-        todo!()
+    let Some(path) = paths::join("", path) else {
+        return Err(SourceError::Outside { path: path.to_owned() }.into());
+    };
+    let path = path.as_str();
+    if tree.entry(path)?.is_none() {
+        return Err(yaml::missing(tree, path));
     }
+    let missing = |program: &str| RenderError::MissingProgram { path: path.to_owned(), program: program.into() };
+    let renderer = match options.renderer {
+        Renderer::Auto => detect::detect(tree, path)?,
+        chosen => chosen,
+    };
+    match renderer {
+        Renderer::Auto | Renderer::Yaml => {
+            let files = yaml::files(tree, path, options)?;
+            cached(cache, files.key(path, options), Renderer::Yaml, || Ok(files.read(tree)))
+        }
+        Renderer::Kustomize => {
+            let sources = kustomize::sources(tree, path)?;
+            let program = kustomize::Program::find(cache).ok_or_else(|| missing("kustomize or kubectl"))?;
+            let inputs: Vec<_> = sources.files.clone().into_iter().collect();
+            let key = Key::new(renderer, &program.version, path, &inputs, options);
+            cached(cache, key, renderer, || kustomize::build(tree, path, sources, &program, scratch))
+        }
+        Renderer::Helm => {
+            let files = helm::sources(tree, path, options)?;
+            let program = helm::Program::find(cache).ok_or_else(|| missing("helm"))?;
+            let inputs: Vec<_> = files.clone().into_iter().collect();
+            let key = Key::new(renderer, &program.version, path, &inputs, options);
+            cached(cache, key, renderer, || helm::template(tree, path, files, &program, options, scratch))
+        }
+    }
+}
+
+/// What a renderer hands back, before it is shared.
+struct Assembled {
+    program: String,
+    assembly: assembly::Assembly,
+    inputs: Vec<(String, String)>,
+    raw: Vec<u8>,
+    /// Bytes of manifests that it was made from.
+    source_bytes: usize,
+}
+
+fn cached(
+    cache: &Cache,
+    key: Key,
+    renderer: Renderer,
+    make: impl FnOnce() -> Result<Assembled, RenderError>,
+) -> Result<Arc<Rendered>, RenderError> {
+    if let Some(rendered) = cache.get(&key) {
+        return Ok(rendered);
+    }
+    let Assembled { program, assembly, inputs, raw, source_bytes } = make()?;
+    let (manifests, issues) = (assembly.manifests, assembly.issues);
+    let rendered = Arc::new(Rendered { renderer, program, manifests, issues, inputs, raw });
+    cache.put(key, rendered.clone(), source_bytes);
+    Ok(rendered)
 }
 
 /// One renderer program as `check` shows it.
@@ -165,10 +179,13 @@ pub struct ProgramStatus {
 
 /// Says which renderer programs are there and how they are fenced in.
 pub fn programs() -> Vec<ProgramStatus> {
-    todo!()
-}
-
-/// Removes temporary trees that a killed process left in `scratch`.
-pub fn sweep(_scratch: &Path) {
-    todo!()
+    let cache = Cache::default();
+    let shown = |path: &Path, version: &str| format!("{} ({version})", path.display());
+    let kustomize = kustomize::Program::find(&cache).map(|program| shown(program.path(), &program.version));
+    let helm = helm::Program::find(&cache).map(|program| shown(program.path(), &program.version));
+    let network = program::Fence::probe().describe();
+    [("kustomize", kustomize), ("helm", helm)]
+        .into_iter()
+        .map(|(name, found)| ProgramStatus { name: name.into(), found, network: network.clone() })
+        .collect()
 }

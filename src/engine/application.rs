@@ -1,0 +1,296 @@
+//! One application as the engine works on it: where its sources and its cluster are found, and how they are read.
+
+use super::{
+    claims::ClaimBoard,
+    desired::{Desired, place},
+    error::EngineError,
+    fleet::{ActivityKind, Work},
+    hub::Hub,
+    ledger::{LedgerReader, Objects},
+    predict::Predictions,
+    repository::RepositoryHandle,
+    target::ClusterHandle,
+};
+use crate::{
+    cluster::{Catalog, Scope, Session, set_id},
+    config,
+    git::{CommitId, Mirror, Revision},
+    object::SourceTree,
+    render::{self, FolderTree, RenderError, Rendered},
+};
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use tokio::sync::Notify;
+
+/// Which state of the sources is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::engine) enum At {
+    /// The configured revision, as far as Git is known right now.
+    Configured,
+    /// A branch, tag or commit.
+    Revision(String),
+    /// A commit of the mirror, pushed or not.
+    Commit(CommitId),
+    /// A folder on disk.
+    Folder(PathBuf),
+}
+
+/// Files to render, and what names them.
+#[derive(Clone)]
+pub(in crate::engine) struct Source {
+    /// The files.
+    pub tree: Arc<dyn SourceTree>,
+    /// Path of the application in them.
+    pub path: String,
+    /// The commit; none for a folder on disk.
+    pub revision: Option<Revision>,
+    /// What names the repository for every operator alike; empty for a folder.
+    pub identity: String,
+}
+
+/// One application's place in the engine, shared by its worker and by what clients ask.
+pub(in crate::engine) struct Application {
+    /// Its configuration.
+    pub section: config::Application,
+    /// Its repository.
+    pub repository: Arc<RepositoryHandle>,
+    /// Its cluster.
+    pub cluster: Arc<ClusterHandle>,
+    /// Where snapshots are made.
+    pub hub: Hub,
+    /// Who claims what.
+    pub claims: ClaimBoard,
+    /// Applications whose claims have to be known before this one may be planned.
+    pub neighbours: Vec<String>,
+    /// Predictions of its cluster.
+    pub predictions: Arc<Predictions>,
+    /// Its state in the cluster.
+    pub ledger: LedgerReader,
+    /// Wakes its worker.
+    pub wake: Notify,
+    /// The engine keeps following (console), or answers once (command line).
+    pub follow: bool,
+    syncing: AtomicBool,
+    seen_record: Mutex<Option<String>>,
+    watched: Mutex<BTreeSet<Scope>>,
+    renders: Arc<render::Cache>,
+    scratch: PathBuf,
+}
+
+/// Marks an application as being synced by this process, until dropped.
+pub(in crate::engine) struct Syncing(Arc<Application>);
+
+impl Drop for Syncing {
+    fn drop(&mut self) {
+        self.0.syncing.store(false, Ordering::Release);
+        self.0.show(Work::Idle);
+        self.0.wake.notify_one();
+    }
+}
+
+impl Application {
+    /// Binds a configuration section to the workers that it names.
+    #[allow(clippy::too_many_arguments)] // each is a different shared part of the engine; a bundle would only be unpacked here
+    pub(in crate::engine) fn new(
+        section: config::Application,
+        repository: Arc<RepositoryHandle>,
+        cluster: Arc<ClusterHandle>,
+        predictions: Arc<Predictions>,
+        hub: Hub,
+        claims: ClaimBoard,
+        neighbours: Vec<String>,
+        renders: Arc<render::Cache>,
+        scratch: PathBuf,
+        follow: bool,
+    ) -> Self {
+        let ledger = LedgerReader::new(&section.name);
+        Self {
+            section,
+            repository,
+            cluster,
+            hub,
+            claims,
+            neighbours,
+            predictions,
+            ledger,
+            wake: Notify::new(),
+            follow,
+            syncing: AtomicBool::new(false),
+            seen_record: Mutex::default(),
+            watched: Mutex::default(),
+            renders,
+            scratch,
+        }
+    }
+
+    /// Takes the right to sync it in this process; none while another sync of it runs here.
+    pub(in crate::engine) fn begin_sync(self: &Arc<Self>) -> Option<Syncing> {
+        let free = self.syncing.compare_exchange(false, true, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        free.then(|| Syncing(Arc::clone(self)))
+    }
+    /// Says whether this process is syncing it.
+    pub(in crate::engine) fn is_syncing(&self) -> bool {
+        self.syncing.load(Ordering::Acquire)
+    }
+    /// Says whether there is a newer record than at the last call: the history shows what was applied.
+    pub(in crate::engine) fn ledger_moved(&self) -> bool {
+        let newest = self.ledger.newest_record();
+        let mut seen = self.seen_record.lock().unwrap_or_else(PoisonError::into_inner);
+        let moved = *seen != newest;
+        *seen = newest;
+        moved
+    }
+    /// Notes which scopes its latest comparison was made from.
+    pub(in crate::engine) fn watches(&self, scopes: BTreeSet<Scope>) {
+        *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = scopes;
+    }
+    /// Says whether a change in a scope can change its comparison.
+    pub(in crate::engine) fn depends_on(&self, scope: &Scope) -> bool {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner).contains(scope)
+    }
+    /// Namespace of inventory, records and Lease.
+    pub(in crate::engine) fn state_namespace(&self) -> Option<&str> {
+        self.section.state_namespace.as_deref().or(self.section.namespace.as_deref())
+    }
+    /// Id of its inventory's set.
+    pub(in crate::engine) fn part_of(&self) -> Option<String> {
+        self.state_namespace().map(|namespace| set_id(namespace, &self.section.name))
+    }
+    /// Shows what the engine is doing for it.
+    pub(in crate::engine) fn show(&self, work: Work) {
+        self.hub.application(&self.section.name, move |view| view.work = work);
+    }
+    /// Adds a line to the activity pane.
+    pub(in crate::engine) fn tell(&self, kind: ActivityKind, text: impl AsRef<str>) {
+        self.hub.activity(kind, &self.section.name, text);
+    }
+
+    /// Returns the mirror, waiting for the first answer of the server unless a mirror is there already and `fresh` is not asked for.
+    pub(in crate::engine) async fn mirror(&self, fresh: bool) -> Result<Mirror, EngineError> {
+        let mut fact = self.repository.fact();
+        let fact = fact
+            .wait_for(|fact| fact.settled || !fresh && fact.mirror.is_some())
+            .await
+            .map_err(|_| EngineError::Closed)?
+            .clone();
+        match (fact.mirror, fact.error) {
+            (Some(mirror), _) => Ok(mirror),
+            (None, Some(error)) => Err(EngineError::Git(error)),
+            (None, None) => {
+                Err(EngineError::NotReady(format!("repository {} has not been cloned yet", self.section.repository)))
+            }
+        }
+    }
+
+    /// Returns the session of its cluster, waiting for the first try to connect.
+    pub(in crate::engine) async fn session(&self) -> Result<Session, EngineError> {
+        let mut fact = self.cluster.fact();
+        let fact = fact.wait_for(|fact| fact.settled).await.map_err(|_| EngineError::Closed)?.clone();
+        match (fact.session, fact.error) {
+            (Some(session), _) => Ok(session),
+            (None, Some(error)) => Err(EngineError::Cluster(error)),
+            (None, None) => {
+                Err(EngineError::NotReady(format!("cluster {} has not answered yet", self.section.cluster)))
+            }
+        }
+    }
+
+    /// Finds the files of a state of the sources.
+    pub(in crate::engine) async fn source(&self, at: &At, fresh: bool) -> Result<Source, EngineError> {
+        if let At::Folder(folder) = at {
+            let tree = FolderTree::open(folder).map_err(RenderError::from)?;
+            return Ok(Source { tree: Arc::new(tree), path: String::new(), revision: None, identity: String::new() });
+        }
+        let mirror = self.mirror(fresh).await?;
+        let wanted = self.section.revision.clone().or_else(|| self.repository.section.revision.clone());
+        let (at, path) = (at.clone(), self.section.path.clone());
+        blocking(move || {
+            let revision = match at {
+                At::Configured | At::Folder(_) => mirror.resolve(wanted.as_deref())?,
+                At::Revision(text) => mirror.resolve(Some(&text))?,
+                At::Commit(commit) => Revision { commit, branch: None },
+            };
+            let tree: Arc<dyn SourceTree> = Arc::new(mirror.tree(revision.commit)?);
+            let identity = mirror.source_identity()?;
+            Ok(Source { tree, path, revision: Some(revision), identity })
+        })
+        .await
+    }
+
+    /// Renders the files of a state of the sources.
+    pub(in crate::engine) async fn render(
+        &self,
+        source: &Source,
+        session: Option<&Session>,
+    ) -> Result<Arc<Rendered>, EngineError> {
+        let options = self.render_options(session);
+        let (tree, path) = (Arc::clone(&source.tree), source.path.clone());
+        let (renders, scratch) = (Arc::clone(&self.renders), self.scratch.clone());
+        blocking(move || Ok(render::render(tree.as_ref(), &path, &options, &scratch, &renders)?)).await
+    }
+
+    /// Renders and places.
+    pub(in crate::engine) async fn desired(&self, source: &Source, session: &Session) -> Result<Desired, EngineError> {
+        let rendered = self.render(source, Some(session)).await?;
+        let mut desired = self.placed(&rendered, &session.catalog());
+        if desired.has_unknown_kinds() && self.follow_up_discovery(session).await {
+            desired = self.placed(&rendered, &session.catalog());
+        }
+        Ok(desired)
+    }
+
+    /// Renders a commit without a trace on screen and returns its objects by identity; none where that is not possible any more.
+    pub(in crate::engine) async fn objects_at(&self, commit: CommitId, session: &Session) -> Option<Objects> {
+        let source = self.source(&At::Commit(commit), false).await.ok()?;
+        let rendered = self.render(&source, Some(session)).await.ok()?;
+        let desired = self.placed(&rendered, &session.catalog());
+        let objects = desired.objects.iter().map(|object| (object.manifest.id.clone(), object.manifest.body.clone()));
+        Some(Arc::new(objects.collect()))
+    }
+
+    /// What decides a render, from the configuration and the target.
+    pub(in crate::engine) fn render_options(&self, session: Option<&Session>) -> render::Options {
+        let section = &self.section;
+        render::Options {
+            renderer: section.renderer,
+            recurse: section.recurse,
+            include: section.include.clone(),
+            exclude: section.exclude.clone(),
+            helm: section.helm.clone(),
+            application: section.name.clone(),
+            namespace: section.namespace.clone(),
+            kube_version: session.map(|session| session.version().to_owned()),
+            api_versions: session.map(|session| session.catalog().api_versions()).unwrap_or_default(),
+        }
+    }
+
+    fn placed(&self, rendered: &Arc<Rendered>, catalog: &Catalog) -> Desired {
+        place(rendered, catalog, self.section.namespace.as_deref(), self.part_of().as_deref())
+    }
+
+    /// Asks the server again which kinds it serves: a CRD may have come since.
+    async fn follow_up_discovery(&self, session: &Session) -> bool {
+        match session.rediscover().await {
+            Ok(_) => true,
+            Err(error) => {
+                tracing::warn!(application = self.section.name, %error, "discovery failed");
+                false
+            }
+        }
+    }
+}
+
+/// Runs blocking work of Git or the renderer off the async threads; a panic in it is this call's error only.
+pub(in crate::engine) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+) -> Result<T, EngineError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| Err(EngineError::NotReady(format!("internal error: {error}; the log has more"))))
+}

@@ -1,0 +1,419 @@
+//! Comparison as a pure function: desired, live, prediction and base in; states and attributed changes out.
+
+use super::{
+    comparison::{Action, ApplicationState, Change, ChangeOrigin, ObjectComparison, ObjectState, Sides},
+    desired::DesiredObject,
+    field::{contains, follow, pointer_of},
+    order::{hook_annotation, keeps_itself},
+    predict::{Predicted, Prediction},
+};
+use crate::{
+    cluster::{Conflict, FIELD_MANAGER, HealthStatus, LiveObject, health},
+    merge::{FieldChange, Op, changes, owners},
+    object::{Manifest, Mask, ObjectId, is_secret, mask_pair, mask_secret},
+};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// What is known of the live side of one object.
+#[derive(Clone, Debug)]
+pub(in crate::engine) enum Live {
+    /// It does not exist.
+    Absent,
+    /// It exists.
+    Present(Arc<LiveObject>),
+    /// It cannot be read; why.
+    Unreadable(String),
+}
+
+/// Compares one desired object. `base` is what was applied last, where that is known.
+pub(in crate::engine) fn object(
+    desired: &DesiredObject,
+    live: &Live,
+    predicted: Option<&Predicted>,
+    base: Option<&Value>,
+) -> ObjectComparison {
+    let manifest = &desired.manifest;
+    let mut out = blank(manifest);
+    if let Err(reason) = &desired.resource {
+        return unknown(out, manifest, reason.clone());
+    }
+    let live = match live {
+        Live::Unreadable(reason) => return unknown(out, manifest, reason.clone()),
+        Live::Absent => {
+            out.state = ObjectState::Missing;
+            out.action = Action::Create;
+            out.health = HealthStatus::Missing;
+            out.sides.desired = Some(Arc::new(mask_secret(manifest)));
+            if let Some(Predicted::Refused(reason)) = predicted {
+                out.error = Some(reason.clone());
+            }
+            return out;
+        }
+        Live::Present(live) => live,
+    };
+    describe_live(&mut out, live);
+    let (object, conflicts): (&Value, &[Conflict]) = match predicted {
+        Some(Predicted::Verified(prediction)) => {
+            let Prediction { object, conflicts, .. } = prediction.as_ref();
+            (object, conflicts)
+        }
+        Some(Predicted::Estimated(object, reason)) => {
+            out.message = format!("estimated, {reason}");
+            (object, &[])
+        }
+        Some(Predicted::Refused(reason) | Predicted::Failed(reason)) => {
+            out.sides.live = mask_pair(Some(&live.body), None).0.map(Arc::new);
+            return unknown(out, manifest, reason.clone());
+        }
+        None => return unknown(out, manifest, "not compared yet".into()),
+    };
+    let fields = changes(&live.body, object);
+    let (live_side, desired_side) = mask_pair(Some(&live.body), Some(object));
+    out.sides = Sides { live: live_side.map(Arc::new), desired: desired_side.map(Arc::new) };
+    let attribute = Attribution {
+        live: &live.body,
+        predicted: object,
+        manifest: &manifest.body,
+        base,
+        conflicts,
+        id: manifest.id.clone(),
+    };
+    out.changes = fields.into_iter().map(|field| attribute.change(field)).collect();
+    if !out.changes.is_empty() {
+        out.state = ObjectState::Changed;
+        out.action = Action::Update;
+    }
+    out
+}
+
+/// Describes a live object that Git no longer has, though the inventory does.
+pub(in crate::engine) fn extra(id: &ObjectId, version: &str, live: &LiveObject, prune: bool) -> ObjectComparison {
+    let mut out = ObjectComparison {
+        group: id.group.clone(),
+        version: version.to_owned(),
+        kind: id.kind.clone(),
+        namespace: id.namespace.clone(),
+        name: id.name.clone(),
+        uid: None,
+        state: ObjectState::Extra,
+        action: Action::None,
+        health: HealthStatus::Healthy,
+        message: String::new(),
+        source: None,
+        changes: vec![],
+        extras: vec![],
+        error: None,
+        hook: None,
+        sides: Sides { live: mask_pair(Some(&live.body), None).0.map(Arc::new), desired: None },
+        resource_version: None,
+    };
+    describe_live(&mut out, live);
+    match keeps_itself(&live.body) {
+        Some(annotation) => out.message = format!("not in Git any more; kept by {annotation}"),
+        None if prune => {
+            out.action = Action::Prune;
+            out.message = "not in Git any more".into();
+        }
+        None => out.message = "not in Git any more; pruning is off".into(),
+    }
+    out
+}
+
+/// Lists a hook: it is shown, not compared and not applied.
+pub(in crate::engine) fn hook(manifest: &Manifest, annotation: &str) -> ObjectComparison {
+    let mut out = blank(manifest);
+    out.hook = Some(annotation.to_owned());
+    out.message = format!("hook ({annotation}): listed, not run by this version");
+    out.sides.desired = Some(Arc::new(mask_secret(manifest)));
+    out
+}
+
+/// Compares two renders of one object, parent and commit: what a commit changed, without any cluster.
+pub(in crate::engine) fn rendered(before: Option<&Manifest>, after: Option<&Manifest>) -> Option<ObjectComparison> {
+    let manifest = after.or(before)?;
+    let mut out = blank(manifest);
+    let (live, desired) = mask_pair(before.map(|m| &m.body), after.map(|m| &m.body));
+    out.sides = Sides { live: live.map(Arc::new), desired: desired.map(Arc::new) };
+    match (before, after) {
+        (None, _) => (out.state, out.action) = (ObjectState::Missing, Action::Create),
+        (_, None) => (out.state, out.action) = (ObjectState::Extra, Action::Prune),
+        (Some(before), Some(after)) => {
+            let fields = changes(&before.body, &after.body);
+            if fields.is_empty() {
+                return None;
+            }
+            let masked = is_secret(&after.body);
+            (out.state, out.action) = (ObjectState::Changed, Action::Update);
+            out.changes = fields.into_iter().map(|field| unattributed(&manifest.id, field, masked)).collect();
+            for change in &mut out.changes {
+                change.origin = ChangeOrigin::Git;
+            }
+        }
+    }
+    Some(out)
+}
+
+/// Returns the state of an application; the first that holds.
+pub(in crate::engine) fn application_state(objects: &[ObjectComparison], errors: bool) -> ApplicationState {
+    let mut members = objects.iter().filter(|object| object.hook.is_none()).peekable();
+    if errors || members.clone().any(|object| object.state == ObjectState::Unknown) {
+        return ApplicationState::Unknown;
+    }
+    if members.peek().is_some() && members.clone().all(|object| object.state == ObjectState::Missing) {
+        return ApplicationState::Missing;
+    }
+    let git_moved = |object: &ObjectComparison| match object.state {
+        ObjectState::Missing | ObjectState::Extra => true,
+        _ => object.changes.iter().any(|change| change.origin != ChangeOrigin::Drift && !change.same_value),
+    };
+    if members.clone().any(git_moved) {
+        ApplicationState::OutOfSync
+    } else if members.any(|object| object.state == ObjectState::Changed) {
+        ApplicationState::Drifted
+    } else {
+        ApplicationState::Synced
+    }
+}
+
+/// Returns the worst health of an application's objects; objects that are not there count only when nothing is.
+pub(in crate::engine) fn application_health(objects: &[ObjectComparison]) -> HealthStatus {
+    let members = || objects.iter().filter(|object| object.hook.is_none());
+    let all_missing = members().next().is_some() && members().all(|object| object.health == HealthStatus::Missing);
+    if all_missing {
+        return HealthStatus::Missing;
+    }
+    members().map(|object| object.health).filter(|health| *health != HealthStatus::Missing).max().unwrap_or_default()
+}
+
+fn blank(manifest: &Manifest) -> ObjectComparison {
+    ObjectComparison {
+        group: manifest.id.group.clone(),
+        version: manifest.version.clone(),
+        kind: manifest.id.kind.clone(),
+        namespace: manifest.id.namespace.clone(),
+        name: manifest.id.name.clone(),
+        uid: None,
+        state: ObjectState::Synced,
+        action: Action::None,
+        health: HealthStatus::Healthy,
+        message: String::new(),
+        source: Some(manifest.origin.clone()),
+        changes: vec![],
+        extras: vec![],
+        error: None,
+        hook: hook_annotation(manifest),
+        sides: Sides::default(),
+        resource_version: None,
+    }
+}
+
+fn unknown(mut out: ObjectComparison, manifest: &Manifest, reason: String) -> ObjectComparison {
+    out.state = ObjectState::Unknown;
+    out.action = Action::None;
+    if out.sides.live.is_none() {
+        out.health = HealthStatus::Unknown;
+    }
+    out.message = reason.clone();
+    out.error = Some(reason);
+    out.sides.desired = Some(Arc::new(mask_secret(manifest)));
+    out
+}
+
+fn describe_live(out: &mut ObjectComparison, live: &LiveObject) {
+    let health = health(&live.body);
+    out.uid = Some(live.uid.clone());
+    out.resource_version = Some(live.resource_version.clone());
+    out.health = health.status;
+    out.message = health.message;
+}
+
+/// Everything that is needed to say where a change comes from.
+struct Attribution<'a> {
+    live: &'a Value,
+    predicted: &'a Value,
+    manifest: &'a Value,
+    base: Option<&'a Value>,
+    conflicts: &'a [Conflict],
+    id: ObjectId,
+}
+
+impl Attribution<'_> {
+    fn change(&self, field: FieldChange) -> Change {
+        let mut change = unattributed(&self.id, field.clone(), is_secret(self.live));
+        change.origin = self.origin(&field);
+        // Additions have no live value, so nobody wrote it.
+        let writers = if field.op == Op::Add { Vec::new() } else { owners(self.live, &field.path) };
+        let ours = |manager: &str, operation: &str| manager == FIELD_MANAGER && operation == "Apply";
+        let writer = writers.iter().find(|owner| !ours(&owner.manager, &owner.operation)).or(writers.first());
+        if let Some(writer) = writer {
+            change.manager = Some(writer.manager.clone());
+            change.operation = Some(writer.operation.clone());
+            change.subresource.clone_from(&writer.subresource);
+            change.time.clone_from(&writer.time);
+        }
+        change.conflicts = self
+            .conflicts
+            .iter()
+            .filter(|conflict| {
+                let pointer = pointer_of(&conflict.field, self.predicted);
+                pointer.covers(&field.path) || field.path.covers(&pointer)
+            })
+            .cloned()
+            .collect();
+        change
+    }
+
+    fn origin(&self, field: &FieldChange) -> ChangeOrigin {
+        let Some(base) = self.base else { return ChangeOrigin::Unknown };
+        // The side that has the field says where it stands: a removal stands where live has it.
+        let here = if field.op == Op::Remove { self.live } else { self.predicted };
+        let desired = follow(&field.path, here, self.manifest);
+        let base = follow(&field.path, here, base);
+        let git_moved = desired != base;
+        let live_moved = match (&field.live, base) {
+            (None, None) => false,
+            // Defaults that the server added since are no movement.
+            (Some(live), Some(base)) => !contains(live, base),
+            _ => true,
+        };
+        match (git_moved, live_moved) {
+            (true, false) => ChangeOrigin::Git,
+            (false, true) => ChangeOrigin::Drift,
+            (true, true) => ChangeOrigin::Both,
+            // Neither moved, yet applying changes something: what was applied did not become what Git says.
+            (false, false) => ChangeOrigin::Unknown,
+        }
+    }
+}
+
+fn unattributed(id: &ObjectId, field: FieldChange, secret: bool) -> Change {
+    let masked = secret && matches!(field.path.0.first().map(String::as_str), Some("data" | "stringData"))
+        || secret && field.path.0.iter().any(|segment| segment.contains("last-applied"));
+    let value = |value: Option<Value>| match value {
+        Some(_) if masked => Mask::Changed.json(),
+        Some(value) => value,
+        None => Value::Null,
+    };
+    Change {
+        hunk: format!("{id}#{}", field.path),
+        path: field.path.to_string(),
+        op: field.op,
+        live: value(field.live),
+        desired: value(field.desired),
+        origin: ChangeOrigin::Unknown,
+        manager: None,
+        operation: None,
+        subresource: None,
+        time: None,
+        commit: None,
+        same_value: false,
+        masked,
+        conflicts: vec![],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{cluster::Resource, object::Origin};
+    use serde_json::json;
+
+    fn config_map(data: Value) -> Value {
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "env", "namespace": "shop"}, "data": data})
+    }
+
+    fn desired(body: Value) -> DesiredObject {
+        let manifest = Manifest::new(body, Origin::default()).unwrap();
+        let resource = Resource {
+            group: String::new(),
+            version: "v1".into(),
+            kind: manifest.id.kind.clone(),
+            plural: "things".into(),
+            namespaced: true,
+            verbs: vec!["list".into()],
+        };
+        DesiredObject { manifest, hash: String::new(), resource: Ok(resource), needs: vec![] }
+    }
+
+    fn live(mut body: Value) -> Live {
+        body["metadata"]["uid"] = json!("u-1");
+        body["metadata"]["managedFields"] = json!([
+            {"manager": "driftdeck", "operation": "Apply", "fieldsV1": {"f:data": {"f:a": {}}}, "time": "2026-01-01T00:00:00Z"},
+            {"manager": "kubectl-edit", "operation": "Update", "fieldsV1": {"f:data": {"f:b": {}}}, "time": "2026-01-02T00:00:00Z"}
+        ]);
+        Live::Present(Arc::new(LiveObject::new(body)))
+    }
+
+    /// Compares data as the server would predict it: what Git says laid over live.
+    fn compared(git: Value, cluster: Value, base: Option<Value>) -> ObjectComparison {
+        let desired = desired(config_map(git.clone()));
+        let Live::Present(live) = live(config_map(cluster)) else { unreachable!() };
+        let mut object = live.body.clone();
+        object["data"] = git;
+        let predicted = Predicted::Verified(Arc::new(Prediction { object, conflicts: vec![], warnings: vec![] }));
+        super::object(&desired, &Live::Present(live), Some(&predicted), base.map(config_map).as_ref())
+    }
+
+    #[test]
+    fn each_change_says_which_side_moved_since_the_last_apply() {
+        for (git, cluster, base, origin) in [
+            ("2", "1", Some("1"), ChangeOrigin::Git),
+            ("1", "2", Some("1"), ChangeOrigin::Drift),
+            ("2", "3", Some("1"), ChangeOrigin::Both),
+            ("2", "1", None, ChangeOrigin::Unknown),
+        ] {
+            let compared = compared(json!({"b": git}), json!({"b": cluster}), base.map(|base| json!({"b": base})));
+            assert_eq!(compared.state, ObjectState::Changed);
+            assert_eq!(compared.changes[0].origin, origin, "git {git}, cluster {cluster}, base {base:?}");
+            assert_eq!(compared.changes[0].manager.as_deref(), Some("kubectl-edit"));
+            assert_eq!(compared.changes[0].hunk, "ConfigMap/shop/env#/data/b");
+        }
+    }
+
+    #[test]
+    fn a_key_added_to_git_is_gits_and_one_deleted_in_the_cluster_is_drift() {
+        let added = compared(json!({"a": "1", "n": "x"}), json!({"a": "1"}), Some(json!({"a": "1"})));
+        assert_eq!((added.changes[0].op, added.changes[0].origin), (Op::Add, ChangeOrigin::Git));
+        let deleted = compared(json!({"a": "1"}), json!({"z": "1"}), Some(json!({"a": "1", "z": "1"})));
+        let origins: Vec<_> = deleted.changes.iter().map(|change| (change.path.as_str(), change.origin)).collect();
+        assert_eq!(origins, [("/data/a", ChangeOrigin::Drift), ("/data/z", ChangeOrigin::Git)]);
+    }
+
+    #[test]
+    fn no_value_of_a_secret_leaves_a_comparison() {
+        let body = |value: &str| json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "shop"}, "data": {"k": value}});
+        let (git, cluster, base) = (body("Z2l0"), body("bGl2ZQ=="), body("YmFzZQ=="));
+        let desired = desired(git.clone());
+        let predicted = Predicted::Verified(Arc::new(Prediction { object: git, conflicts: vec![], warnings: vec![] }));
+        let compared = object(&desired, &live(cluster), Some(&predicted), Some(&base));
+        let change = compared.changes.iter().find(|change| change.path == "/data/k").unwrap();
+        assert!(change.masked);
+        assert_eq!((&change.live, &change.desired), (&json!({"masked": "changed"}), &json!({"masked": "changed"})));
+        let everything = format!("{} {:?}", serde_json::to_string(&compared).unwrap(), compared.sides);
+        for value in ["Z2l0", "bGl2ZQ==", "YmFzZQ=="] {
+            assert!(!everything.contains(value), "{value} in {everything}");
+        }
+    }
+
+    #[test]
+    fn an_application_is_in_the_first_state_that_holds() {
+        let synced = compared(json!({"a": "1"}), json!({"a": "1"}), None);
+        let drifted = compared(json!({"b": "1"}), json!({"b": "2"}), Some(json!({"b": "1"})));
+        let moved = compared(json!({"b": "2"}), json!({"b": "1"}), Some(json!({"b": "1"})));
+        let missing = object(&desired(config_map(json!({}))), &Live::Absent, None, None);
+        let unreadable = object(&desired(config_map(json!({}))), &Live::Unreadable("403".into()), None, None);
+        let state = |objects: &[&ObjectComparison]| {
+            let objects: Vec<_> = objects.iter().map(|object| (*object).clone()).collect();
+            application_state(&objects, false)
+        };
+        assert_eq!(state(&[]), ApplicationState::Synced);
+        assert_eq!(state(&[&synced]), ApplicationState::Synced);
+        assert_eq!(state(&[&synced, &drifted]), ApplicationState::Drifted);
+        assert_eq!(state(&[&drifted, &moved]), ApplicationState::OutOfSync);
+        assert_eq!(state(&[&synced, &missing]), ApplicationState::OutOfSync);
+        assert_eq!(state(&[&missing, &missing]), ApplicationState::Missing);
+        assert_eq!(state(&[&missing, &unreadable]), ApplicationState::Unknown);
+        assert_eq!(application_state(&[synced], true), ApplicationState::Unknown);
+    }
+}

@@ -1,0 +1,306 @@
+//! The desired objects of one application on one cluster: rendered manifests placed into their namespaces, bound to the kinds
+//! that the cluster serves, with hooks set apart.
+
+use super::order::{hook_annotation, needs};
+use crate::{
+    cluster::{Catalog, Resource},
+    object::{Issue, Manifest, ObjectId, canonical_json, sha256_hex},
+    render::Rendered,
+};
+use serde_json::Value;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// Label that makes a live object a member of an application's inventory (KEP-3659).
+pub(in crate::engine) const PART_OF: &str = "applyset.kubernetes.io/part-of";
+
+/// One object as it would be sent.
+#[derive(Clone, Debug)]
+pub(in crate::engine) struct DesiredObject {
+    /// The placed manifest, `part-of` label included: exactly the bytes that would be sent, but for preconditions.
+    pub manifest: Manifest,
+    /// SHA-256 of the canonical bytes.
+    pub hash: String,
+    /// Where requests go, or why there is no such place.
+    pub resource: Result<Resource, String>,
+    /// Objects of the same application that have to be there first (its Namespace, its CRD).
+    pub needs: Vec<ObjectId>,
+}
+
+/// Everything that Git says about one application.
+#[derive(Clone, Debug, Default)]
+pub(in crate::engine) struct Desired {
+    /// The render that it was made from.
+    pub rendered: Arc<Rendered>,
+    /// Its objects, in source order.
+    pub objects: Vec<Arc<DesiredObject>>,
+    /// Hooks: listed, not applied yet.
+    pub hooks: Vec<(Manifest, String)>,
+    /// The render's issues and those of placing.
+    pub issues: Vec<Issue>,
+}
+
+/// Places rendered manifests: each namespaced object gets its own namespace or the application's, each cluster-scoped one none.
+/// `part_of` is the id of the application's inventory; without one (no state namespace) no label is added.
+pub(in crate::engine) fn place(
+    rendered: &Arc<Rendered>,
+    catalog: &Catalog,
+    namespace: Option<&str>,
+    part_of: Option<&str>,
+) -> Desired {
+    let mut desired = Desired { rendered: Arc::clone(rendered), issues: rendered.issues.clone(), ..Desired::default() };
+    let own_kinds = own_kinds(&rendered.manifests);
+    let mut placed: Vec<(Manifest, Result<Resource, String>)> = Vec::new();
+    let mut seen: BTreeMap<ObjectId, String> = BTreeMap::new();
+    for manifest in &rendered.manifests {
+        let mut manifest = manifest.clone();
+        if let Some(hook) = hook_annotation(&manifest) {
+            if manifest.id.namespace.is_none() {
+                manifest.id.namespace = namespace.map(str::to_owned);
+            }
+            desired.hooks.push((manifest, hook));
+            continue;
+        }
+        if manifest.id.name.is_empty() {
+            desired.issues.push(issue_at(
+                &manifest,
+                format!("{} has generateName and no name: only hooks may; give it a name", manifest.id.kind),
+            ));
+            continue;
+        }
+        let resource = find(catalog, &own_kinds, &manifest);
+        let resource = match resource {
+            Ok(resource) if !resource.namespaced => {
+                manifest.place(None);
+                Ok(resource)
+            }
+            Ok(resource) => match manifest.id.namespace.clone().or_else(|| namespace.map(str::to_owned)) {
+                Some(namespace) => {
+                    manifest.place(Some(&namespace));
+                    Ok(resource)
+                }
+                None => Err(format!(
+                    "{} {} names no namespace and the application has none: set `namespace` in its section",
+                    manifest.id.kind, manifest.id.name
+                )),
+            },
+            Err(reason) => Err(reason),
+        };
+        if let Some(first) = seen.get(&manifest.id) {
+            let message = format!("{} is here and in {first}: one of the two has to go", manifest.id);
+            desired.issues.push(issue_at(&manifest, message));
+            continue;
+        }
+        seen.insert(manifest.id.clone(), place_in_file(&manifest));
+        if let (Some(part_of), Ok(_)) = (part_of, &resource) {
+            label(&mut manifest.body, part_of);
+        }
+        placed.push((manifest, resource));
+    }
+    let providers: Vec<Manifest> = placed
+        .iter()
+        .map(|(manifest, _)| manifest)
+        .filter(|manifest| matches!(manifest.id.kind.as_str(), "Namespace" | "CustomResourceDefinition"))
+        .cloned()
+        .collect();
+    desired.objects = placed
+        .into_iter()
+        .map(|(manifest, resource)| {
+            let needs = providers
+                .iter()
+                .filter(|provider| provider.id != manifest.id && needs(&manifest, provider))
+                .map(|provider| provider.id.clone())
+                .collect();
+            let hash = sha256_hex(canonical_json(&manifest.body));
+            Arc::new(DesiredObject { manifest, hash, resource, needs })
+        })
+        .collect();
+    desired
+}
+
+impl Desired {
+    /// Says whether a kind is missing that another discovery could find.
+    pub(in crate::engine) fn has_unknown_kinds(&self) -> bool {
+        self.objects.iter().any(|object| object.resource.as_ref().is_err_and(|reason| reason.starts_with(UNKNOWN_KIND)))
+    }
+    /// Returns the identities of its objects.
+    pub(in crate::engine) fn ids(&self) -> BTreeSet<ObjectId> {
+        self.objects.iter().map(|object| object.manifest.id.clone()).collect()
+    }
+}
+
+const UNKNOWN_KIND: &str = "unknown kind";
+
+fn find(
+    catalog: &Catalog,
+    own: &BTreeMap<(String, String, String), Resource>,
+    manifest: &Manifest,
+) -> Result<Resource, String> {
+    let (group, version, kind) = (&manifest.id.group, &manifest.version, &manifest.id.kind);
+    if let Some(resource) = catalog.find(group, version, kind) {
+        return Ok(resource.clone());
+    }
+    if let Some(resource) = own.get(&(group.clone(), version.clone(), kind.clone())) {
+        return Ok(resource.clone());
+    }
+    let api_version = crate::object::join_api_version(group, version);
+    if catalog.stale_groups.contains(group) {
+        return Err(format!(
+            "{UNKNOWN_KIND} {api_version} {kind}: the API server behind group {group} does not answer; see `kubectl get apiservices`"
+        ));
+    }
+    Err(match catalog.preferred(&manifest.id.group_kind()) {
+        Some(served) => format!(
+            "{UNKNOWN_KIND} {api_version} {kind}: the cluster serves it as {}; change apiVersion",
+            crate::object::join_api_version(&served.group, &served.version)
+        ),
+        None => format!("{UNKNOWN_KIND} {api_version} {kind}: the cluster does not serve it; install its CRD first"),
+    })
+}
+
+/// Kinds that the application's own CRDs define, as they will be served.
+fn own_kinds(manifests: &[Manifest]) -> BTreeMap<(String, String, String), Resource> {
+    let mut kinds = BTreeMap::new();
+    for crd in manifests.iter().filter(|manifest| manifest.id.kind == "CustomResourceDefinition") {
+        let text = |pointer: &str| crd.body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (group, kind, plural) = (text("/spec/group"), text("/spec/names/kind"), text("/spec/names/plural"));
+        let namespaced = text("/spec/scope") == "Namespaced";
+        let versions = crd.body.pointer("/spec/versions").and_then(Value::as_array).into_iter().flatten();
+        for version in versions.filter_map(|version| version.get("name")?.as_str()) {
+            let resource = Resource {
+                group: group.clone(),
+                version: version.to_owned(),
+                kind: kind.clone(),
+                plural: plural.clone(),
+                namespaced,
+                verbs: vec![],
+            };
+            kinds.insert((group.clone(), version.to_owned(), kind.clone()), resource);
+        }
+    }
+    kinds
+}
+
+fn label(body: &mut Value, part_of: &str) {
+    let Some(metadata) = body.get_mut("metadata").and_then(Value::as_object_mut) else { return };
+    let labels = metadata.entry("labels").or_insert_with(|| Value::Object(serde_json::Map::new()));
+    if labels.is_null() {
+        *labels = Value::Object(serde_json::Map::new());
+    }
+    // Labels that are no mapping stay as they are: the server's error names them.
+    if let Some(labels) = labels.as_object_mut() {
+        labels.insert(PART_OF.into(), part_of.into());
+    }
+}
+
+fn place_in_file(manifest: &Manifest) -> String {
+    match manifest.origin.lines {
+        Some((line, _)) => format!("{}:{line}", manifest.origin.path),
+        None => format!("{} (document {})", manifest.origin.path, manifest.origin.document + 1),
+    }
+}
+
+fn issue_at(manifest: &Manifest, message: String) -> Issue {
+    Issue::error(message).at(manifest.origin.path.clone(), manifest.origin.lines.map(|(first, _)| first))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::{Origin, Severity};
+    use serde_json::json;
+
+    fn resource(group: &str, version: &str, kind: &str, plural: &str, namespaced: bool) -> Resource {
+        Resource {
+            group: group.into(),
+            version: version.into(),
+            kind: kind.into(),
+            plural: plural.into(),
+            namespaced,
+            verbs: vec!["list".into()],
+        }
+    }
+
+    fn catalog() -> Catalog {
+        Catalog {
+            resources: vec![
+                resource("", "v1", "ConfigMap", "configmaps", true),
+                resource("", "v1", "Namespace", "namespaces", false),
+                resource("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", false),
+            ],
+            stale_groups: vec![],
+        }
+    }
+
+    fn rendered(bodies: Vec<Value>) -> Arc<Rendered> {
+        let manifests = bodies
+            .into_iter()
+            .enumerate()
+            .map(|(document, body)| {
+                let lines = Some((document * 10 + 1, document * 10 + 5));
+                Manifest::new(body, Origin { path: "all.yaml".into(), document, lines }).unwrap()
+            })
+            .collect();
+        Arc::new(Rendered { manifests, ..Rendered::default() })
+    }
+
+    #[test]
+    fn objects_get_the_applications_namespace_and_its_label() {
+        let rendered = rendered(vec![
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}),
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "b", "namespace": "own"}}),
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "namespace": "nonsense"}}),
+        ]);
+        let desired = place(&rendered, &catalog(), Some("shop"), Some("set-1"));
+        let ids: Vec<String> = desired.objects.iter().map(|object| object.manifest.id.to_string()).collect();
+        assert_eq!(ids, ["ConfigMap/shop/a", "ConfigMap/own/b", "Namespace/shop"]);
+        assert!(desired.objects.iter().all(|object| object.manifest.body["metadata"]["labels"][PART_OF] == "set-1"));
+        assert_eq!(desired.objects[0].needs, [desired.objects[2].manifest.id.clone()]);
+    }
+
+    #[test]
+    fn a_kind_of_the_applications_own_crd_is_known_before_the_cluster_serves_it() {
+        let rendered = rendered(vec![
+            json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "things.x.io"},
+                "spec": {"group": "x.io", "scope": "Namespaced", "names": {"kind": "Thing", "plural": "things"}, "versions": [{"name": "v1"}]}}),
+            json!({"apiVersion": "x.io/v1", "kind": "Thing", "metadata": {"name": "t"}}),
+            json!({"apiVersion": "y.io/v1", "kind": "Other", "metadata": {"name": "o"}}),
+        ]);
+        let desired = place(&rendered, &catalog(), Some("shop"), None);
+        assert_eq!(desired.objects[1].resource.as_ref().unwrap().plural, "things");
+        assert!(desired.objects[2].resource.as_ref().unwrap_err().starts_with("unknown kind y.io/v1 Other"));
+        assert!(desired.has_unknown_kinds());
+    }
+
+    #[test]
+    fn the_same_object_twice_is_an_error_that_names_both_places() {
+        let rendered = rendered(vec![
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}),
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "shop"}}),
+        ]);
+        let desired = place(&rendered, &catalog(), Some("shop"), None);
+        assert_eq!(desired.objects.len(), 1);
+        assert_eq!(desired.issues[0].severity, Severity::Error);
+        assert_eq!((desired.issues[0].path.as_deref(), desired.issues[0].line), (Some("all.yaml"), Some(11)));
+        assert!(desired.issues[0].message.contains("all.yaml:1"), "{}", desired.issues[0].message);
+    }
+
+    #[test]
+    fn an_object_without_any_namespace_says_what_to_set() {
+        let rendered = rendered(vec![json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}})]);
+        let desired = place(&rendered, &catalog(), None, None);
+        assert!(desired.objects[0].resource.as_ref().unwrap_err().contains("set `namespace`"));
+    }
+
+    #[test]
+    fn hooks_are_set_apart() {
+        let rendered = rendered(vec![
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "annotations": {"argocd.argoproj.io/hook": "PreSync"}}}),
+        ]);
+        let desired = place(&rendered, &catalog(), Some("shop"), Some("set"));
+        assert!(desired.objects.is_empty());
+        assert_eq!(desired.hooks[0].1, "argocd.argoproj.io/hook: PreSync");
+    }
+}

@@ -1,0 +1,184 @@
+//! What the cluster remembers of an application: its inventory, the records of its syncs, who holds its Lease; and the base of each
+//! object, which is what was last applied of it.
+
+use super::fleet::LastSync;
+use crate::{
+    cluster::{ClusterError, Inventory, LeaseState, RecordHead, Session, lease, record},
+    object::ObjectId,
+};
+use futures::future::BoxFuture;
+use serde_json::Value;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// How long a reading is good: other operators' syncs show after at most this long.
+const FRESH_FOR: Duration = Duration::from_secs(5);
+/// Payloads remembered; records never change once they have ended.
+const PAYLOADS_KEPT: usize = 8;
+
+/// One reading of an application's state in the cluster.
+#[derive(Clone, Debug, Default)]
+pub(in crate::engine) struct Ledger {
+    /// The inventory, if there is one.
+    pub inventory: Option<Inventory>,
+    /// Records, newest first.
+    pub records: Vec<RecordHead>,
+    /// The Lease, if there is one and it may be read.
+    pub lease: Option<LeaseState>,
+    /// What could not be read, in words.
+    pub problems: Vec<String>,
+    /// The inventory could not be read: members are unknown, so nothing may be pruned or written.
+    pub inventory_unreadable: bool,
+}
+
+impl Ledger {
+    /// Returns the newest record as screens show it.
+    pub(in crate::engine) fn last_sync(&self) -> Option<LastSync> {
+        self.records.first().map(|head| LastSync {
+            time: head.started,
+            by: format!("{}@{}", head.approval.os_user, head.approval.host),
+            outcome: outcome(head),
+            revision: head.revision.parse().ok(),
+        })
+    }
+    /// Returns the record that last applied an object.
+    pub(in crate::engine) fn applied_by(&self, id: &ObjectId) -> Option<&RecordHead> {
+        let name = self.records.first()?.applied.get(id)?;
+        self.records.iter().find(|head| head.name == *name)
+    }
+    /// Returns the newest record of a sync that applied something whole.
+    pub(in crate::engine) fn last_applied(&self) -> Option<&RecordHead> {
+        self.records.iter().find(|head| matches!(head.outcome.as_deref(), Some("Succeeded" | "Unhealthy")))
+    }
+}
+
+/// Reads a record's outcome.
+pub(in crate::engine) fn outcome(head: &RecordHead) -> Option<super::Outcome> {
+    head.outcome.as_ref().and_then(|text| serde_json::from_value(Value::String(text.clone())).ok())
+}
+
+/// Bodies of objects, by identity.
+pub(in crate::engine) type Objects = Arc<BTreeMap<ObjectId, Value>>;
+
+/// Where an application's state is read and remembered.
+pub(in crate::engine) struct LedgerReader {
+    application: String,
+    latest: Mutex<Option<(Instant, Arc<Ledger>)>>,
+    payloads: Mutex<HashMap<String, Objects>>,
+}
+
+impl LedgerReader {
+    /// Makes a reader for one application.
+    pub(in crate::engine) fn new(application: &str) -> Self {
+        Self { application: application.to_owned(), latest: Mutex::default(), payloads: Mutex::default() }
+    }
+
+    /// Returns the newest record that has been read, with its outcome.
+    pub(in crate::engine) fn newest_record(&self) -> Option<String> {
+        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let head = latest.as_ref()?.1.records.first()?;
+        Some(format!("{} {:?}", head.name, head.outcome))
+    }
+
+    /// Forgets the last reading, after a write of our own.
+    pub(in crate::engine) fn forget(&self) {
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Reads the state, or returns a reading that is not older than a few seconds.
+    pub(in crate::engine) async fn read(&self, session: &Session, namespace: &str) -> Arc<Ledger> {
+        if let Some((at, ledger)) = self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+            && at.elapsed() < FRESH_FOR
+        {
+            return ledger;
+        }
+        let (inventory, records, lease) = tokio::join!(
+            Inventory::read(session, namespace, &self.application),
+            record::list(session, namespace, &self.application),
+            lease::peek(session, namespace, &self.application),
+        );
+        let mut ledger = Ledger::default();
+        match inventory {
+            Ok(inventory) => ledger.inventory = inventory,
+            Err(ClusterError::NotFound { .. }) => {}
+            Err(error) => {
+                ledger.inventory_unreadable = true;
+                ledger.problems.push(format!("the inventory cannot be read: {error}"));
+            }
+        }
+        match records {
+            Ok(records) => ledger.records = records,
+            Err(ClusterError::NotFound { .. }) => {}
+            Err(error) => ledger.problems.push(format!("the records cannot be read: {error}")),
+        }
+        match lease {
+            Ok(lease) => ledger.lease = lease,
+            // Without rights on Leases the holder is unknown; approvals still need the digests to hold.
+            Err(lease::LeaseError::Forbidden(_)) => {}
+            Err(error) => ledger.problems.push(format!("the Lease cannot be read: {error}")),
+        }
+        let ledger = Arc::new(ledger);
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), Arc::clone(&ledger)));
+        ledger
+    }
+
+    /// Returns what was last applied of each of these objects, as far as it can be read. Values of Secrets are not kept, so
+    /// Secrets are never among them; `rendered` gives the render of an earlier revision for those and for unreadable payloads.
+    pub(in crate::engine) async fn bases<'a>(
+        &self,
+        session: &Session,
+        namespace: &str,
+        ledger: &Ledger,
+        ids: &BTreeSet<ObjectId>,
+        rendered: &(dyn Fn(String) -> BoxFuture<'a, Option<Objects>> + Send + Sync + 'a),
+    ) -> BTreeMap<ObjectId, Value> {
+        let mut bases = BTreeMap::new();
+        let mut by_record: BTreeMap<&str, (&RecordHead, Vec<&ObjectId>)> = BTreeMap::new();
+        for id in ids {
+            if let Some(head) = ledger.applied_by(id) {
+                by_record.entry(&head.name).or_insert_with(|| (head, Vec::new())).1.push(id);
+            }
+        }
+        for (head, ids) in by_record.into_values() {
+            let payload = self.payload(session, namespace, head).await;
+            let is_secret = |id: &ObjectId| id.group.is_empty() && id.kind == "Secret";
+            let (kept, lost): (Vec<_>, Vec<_>) = ids
+                .into_iter()
+                .partition(|id| !is_secret(id) && payload.as_ref().is_some_and(|payload| payload.contains_key(id)));
+            if let Some(payload) = payload {
+                bases.extend(kept.into_iter().filter_map(|id| Some((id.clone(), payload.get(id)?.clone()))));
+            }
+            if !lost.is_empty()
+                && let Some(rendered) = rendered(head.revision.clone()).await
+            {
+                bases.extend(lost.into_iter().filter_map(|id| Some((id.clone(), rendered.get(id)?.clone()))));
+            }
+        }
+        bases
+    }
+
+    async fn payload(&self, session: &Session, namespace: &str, head: &RecordHead) -> Option<Objects> {
+        if let Some(known) = self.payloads.lock().unwrap_or_else(PoisonError::into_inner).get(&head.name) {
+            return Some(Arc::clone(known));
+        }
+        match record::payload(session, namespace, head).await {
+            Ok(Some(payload)) => {
+                let payload = Arc::new(payload);
+                let mut payloads = self.payloads.lock().unwrap_or_else(PoisonError::into_inner);
+                if payloads.len() >= PAYLOADS_KEPT {
+                    payloads.clear();
+                }
+                payloads.insert(head.name.clone(), Arc::clone(&payload));
+                Some(payload)
+            }
+            Ok(None) => None,
+            Err(error) => {
+                tracing::info!(record = head.name, %error, "this record's payload cannot be read; the base comes from Git");
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! In which order objects are applied: phase, wave, kind rank, name; and which objects are hooks.
+
+use crate::object::{Manifest, ObjectId};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Kinds whose objects others need, in order; everything else comes after them, webhook configurations last.
+/// The order is Argo CD's, which users' repositories rely on.
+const KIND_ORDER: &[&str] = &[
+    "Namespace",
+    "NetworkPolicy",
+    "ResourceQuota",
+    "LimitRange",
+    "PodSecurityPolicy",
+    "PodDisruptionBudget",
+    "ServiceAccount",
+    "Secret",
+    "ConfigMap",
+    "PriorityClass",
+    "StorageClass",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "CustomResourceDefinition",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "Role",
+    "RoleBinding",
+    "Service",
+    "DaemonSet",
+    "Pod",
+    "ReplicationController",
+    "ReplicaSet",
+    "Deployment",
+    "HorizontalPodAutoscaler",
+    "StatefulSet",
+    "Job",
+    "CronJob",
+    "IngressClass",
+    "Ingress",
+    "APIService",
+];
+const LAST: &[&str] = &["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"];
+
+/// Where an object stands in the order. All objects are in phase `Sync` until hooks run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::engine) struct Place {
+    /// Sync wave.
+    pub wave: i32,
+    /// Kind rank.
+    pub rank: usize,
+    /// Identity, so that the order is total.
+    pub id: ObjectId,
+}
+
+/// Returns the rank of a kind: lower goes first.
+pub(in crate::engine) fn kind_rank(kind: &str) -> usize {
+    match LAST.iter().position(|last| *last == kind) {
+        Some(position) => KIND_ORDER.len() + 1 + position,
+        None => KIND_ORDER.iter().position(|known| *known == kind).unwrap_or(KIND_ORDER.len()),
+    }
+}
+
+/// Returns the annotation that makes an object a hook, as `key: value`, if there is one.
+pub(in crate::engine) fn hook_annotation(manifest: &Manifest) -> Option<String> {
+    ["driftdeck.dev/hook", "argocd.argoproj.io/hook", "helm.sh/hook"].iter().find_map(|key| {
+        let value = manifest.annotation(key)?;
+        // Helm 2's crd-install means an ordinary object today.
+        (value != "crd-install").then(|| format!("{key}: {value}"))
+    })
+}
+
+/// Returns an object's sync wave: `driftdeck.dev/sync-wave` wins over `argocd.argoproj.io/sync-wave`; 0 where none can be read.
+pub(in crate::engine) fn wave(manifest: &Manifest) -> i32 {
+    ["driftdeck.dev/sync-wave", "argocd.argoproj.io/sync-wave"]
+        .iter()
+        .find_map(|key| manifest.annotation(key)?.trim().parse().ok())
+        .unwrap_or(0)
+}
+
+/// Says whether an object must not be pruned, by its own annotations (read from the live object).
+pub(in crate::engine) fn keeps_itself(live: &Value) -> Option<&'static str> {
+    let annotation =
+        |key: &str| live.pointer("/metadata/annotations").and_then(|all| all.get(key)).and_then(Value::as_str);
+    let lists = |key: &str, option: &str| {
+        annotation(key).is_some_and(|options| options.split(',').any(|each| each.trim().eq_ignore_ascii_case(option)))
+    };
+    if lists("driftdeck.dev/sync-options", "Prune=false") {
+        Some("driftdeck.dev/sync-options: Prune=false")
+    } else if lists("argocd.argoproj.io/sync-options", "Prune=false") {
+        Some("argocd.argoproj.io/sync-options: Prune=false")
+    } else if annotation("kustomize.toolkit.fluxcd.io/prune") == Some("disabled") {
+        Some("kustomize.toolkit.fluxcd.io/prune: disabled")
+    } else if annotation("helm.sh/resource-policy") == Some("keep") {
+        Some("helm.sh/resource-policy: keep")
+    } else {
+        None
+    }
+}
+
+/// Puts objects into apply order. A Namespace or CRD goes before the first object that needs it, whatever its own wave says.
+pub(in crate::engine) fn places<'a>(
+    manifests: impl IntoIterator<Item = &'a Manifest> + Clone,
+) -> BTreeMap<ObjectId, Place> {
+    let mut places: BTreeMap<ObjectId, Place> = manifests
+        .clone()
+        .into_iter()
+        .map(|manifest| {
+            let place = Place { wave: wave(manifest), rank: kind_rank(&manifest.id.kind), id: manifest.id.clone() };
+            (manifest.id.clone(), place)
+        })
+        .collect();
+    let needed_by = |provider: &Manifest| {
+        manifests.clone().into_iter().filter(|user| user.id != provider.id && needs(user, provider)).map(wave).min()
+    };
+    let earlier: Vec<(ObjectId, i32)> = manifests
+        .clone()
+        .into_iter()
+        .filter(|manifest| matches!(manifest.id.kind.as_str(), "Namespace" | "CustomResourceDefinition"))
+        .filter_map(|provider| Some((provider.id.clone(), needed_by(provider)?)))
+        .collect();
+    for (id, wave) in earlier {
+        if let Some(place) = places.get_mut(&id) {
+            place.wave = place.wave.min(wave);
+        }
+    }
+    places
+}
+
+/// Says whether `user` cannot exist before `provider` does.
+pub(in crate::engine) fn needs(user: &Manifest, provider: &Manifest) -> bool {
+    match provider.id.kind.as_str() {
+        "Namespace" => user.id.namespace.as_deref() == Some(&provider.id.name),
+        "CustomResourceDefinition" => {
+            let spec = |pointer: &str| provider.body.pointer(pointer).and_then(Value::as_str);
+            spec("/spec/group") == Some(&user.id.group) && spec("/spec/names/kind") == Some(&user.id.kind)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::Origin;
+    use serde_json::json;
+
+    fn manifest(api_version: &str, kind: &str, namespace: Option<&str>, name: &str, wave: Option<&str>) -> Manifest {
+        let mut metadata = json!({ "name": name });
+        if let Some(namespace) = namespace {
+            metadata["namespace"] = namespace.into();
+        }
+        if let Some(wave) = wave {
+            metadata["annotations"] = json!({ "argocd.argoproj.io/sync-wave": wave });
+        }
+        Manifest::new(json!({"apiVersion": api_version, "kind": kind, "metadata": metadata}), Origin::default())
+            .unwrap()
+    }
+
+    fn ordered(manifests: &[Manifest]) -> Vec<String> {
+        let mut places: Vec<Place> = places(manifests).into_values().collect();
+        places.sort();
+        places.into_iter().map(|place| place.id.to_string()).collect()
+    }
+
+    #[test]
+    fn a_namespace_goes_before_what_lives_in_it_whatever_its_wave() {
+        let manifests = [
+            manifest("v1", "ConfigMap", Some("shop"), "env", Some("-5")),
+            manifest("v1", "Namespace", None, "shop", Some("3")),
+            manifest("apps/v1", "Deployment", Some("shop"), "api", None),
+        ];
+        assert_eq!(ordered(&manifests), ["Namespace/shop", "ConfigMap/shop/env", "apps/Deployment/shop/api"]);
+    }
+
+    #[test]
+    fn webhook_configurations_go_last_and_unknown_kinds_after_known_ones() {
+        assert!(kind_rank("ValidatingWebhookConfiguration") > kind_rank("Thing"));
+        assert!(kind_rank("Thing") > kind_rank("APIService"));
+        assert!(kind_rank("CustomResourceDefinition") < kind_rank("Deployment"));
+    }
+
+    #[test]
+    fn hooks_are_known_by_their_annotation() {
+        let mut hook = manifest("batch/v1", "Job", None, "migrate", None);
+        assert_eq!(hook_annotation(&hook), None);
+        hook.body["metadata"]["annotations"] = json!({"helm.sh/hook": "pre-upgrade"});
+        assert_eq!(hook_annotation(&hook).as_deref(), Some("helm.sh/hook: pre-upgrade"));
+        hook.body["metadata"]["annotations"] = json!({"helm.sh/hook": "crd-install"});
+        assert_eq!(hook_annotation(&hook), None);
+    }
+
+    #[test]
+    fn an_object_that_keeps_itself_says_by_which_annotation() {
+        let live =
+            json!({"metadata": {"annotations": {"argocd.argoproj.io/sync-options": "Validate=false, Prune=false"}}});
+        assert_eq!(keeps_itself(&live), Some("argocd.argoproj.io/sync-options: Prune=false"));
+        assert_eq!(keeps_itself(&json!({"metadata": {}})), None);
+    }
+}

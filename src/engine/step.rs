@@ -1,0 +1,260 @@
+//! Carries one step of a plan out: checks again what it relies on, sends, and makes sense of the answer.
+
+use super::{
+    approval::BoundStep, comparison::Action, planning::conflict_set, predict::live_digest, report::StepResult,
+    retry::Backoff,
+};
+use crate::{
+    cluster::{ApplyRequest, ClusterError, Lease, LiveObject, PART_OF, Session},
+    merge::changes,
+    object::{clean, is_secret},
+};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Deadline of one write, on client and server.
+const DEADLINE: Duration = Duration::from_secs(8);
+/// Tries of one write that the server was too busy for, or that only met a harmless move of resourceVersion.
+const TRIES: usize = 5;
+
+/// What became of a step.
+#[derive(Clone, Debug)]
+pub(in crate::engine) struct Done {
+    /// Result.
+    pub result: StepResult,
+    /// Why, where it needs a reason.
+    pub message: String,
+    /// The object afterwards.
+    pub object: Option<LiveObject>,
+}
+
+impl Done {
+    fn failed(message: impl AsRef<str>) -> Self {
+        Self { result: StepResult::Failed, message: clean(message.as_ref()).into_owned(), object: None }
+    }
+    /// Says whether later steps may go on.
+    pub(in crate::engine) fn is_ok(&self) -> bool {
+        !matches!(self.result, StepResult::Failed | StepResult::Unknown)
+    }
+}
+
+/// Reads the live object and says what moved since the plan, if anything did.
+pub(in crate::engine) async fn moved(session: &Session, step: &BoundStep) -> Result<Option<LiveObject>, String> {
+    let live = session.get(&step.resource, &step.id).await;
+    let live = match live {
+        Ok(live) => live,
+        // Its kind or namespace is not there yet: the same plan makes it.
+        Err(ClusterError::NotFound { .. }) if step.live.is_none() => None,
+        Err(error) => return Err(format!("{} cannot be read again: {error}", step.id)),
+    };
+    match (&step.live, &live) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(format!("{} exists now; it did not when the plan was shown", step.id)),
+        (Some(_), None) => Err(format!("{} is gone; it existed when the plan was shown", step.id)),
+        (Some((uid, _)), Some(live)) if *uid != live.uid => {
+            Err(format!("{} was replaced by another object since the plan was shown", step.id))
+        }
+        (Some((_, digest)), Some(object)) if *digest != live_digest(object) => {
+            Err(format!("{} was changed in the cluster since the plan was shown", step.id))
+        }
+        _ => Ok(live),
+    }
+}
+
+/// Carries out a create or an update.
+pub(in crate::engine) async fn apply(session: &Session, lease: Option<&Lease>, step: &BoundStep) -> Done {
+    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+    let mut last = String::from("no answer");
+    for _ in 0..TRIES {
+        let live = match moved(session, step).await {
+            Ok(live) => live,
+            Err(what) => return Done::failed(what),
+        };
+        if let Some(terminating) = live.as_ref().and_then(|live| terminating(&live.body)) {
+            return Done::failed(terminating);
+        }
+        if let Some(lease) = lease
+            && let Err(error) = lease.check(DEADLINE)
+        {
+            return Done::failed(format!("not sent: {error}"));
+        }
+        let request = ApplyRequest {
+            resource: step.resource.clone(),
+            id: step.id.clone(),
+            body: with_preconditions(&step.body, live.as_ref()),
+            force: !step.conflicts.is_empty(),
+            dry_run: false,
+            deadline: DEADLINE,
+        };
+        match session.apply(&request).await {
+            Ok(applied) if applied.created != live.is_none() => {
+                let mut done = Done::failed(
+                    "somebody else created it at the same moment; what was applied is in the cluster: compare again",
+                );
+                done.object = Some(applied.object);
+                return done;
+            }
+            Ok(applied) => {
+                let result = match &live {
+                    None => StepResult::Created,
+                    Some(live) if live.resource_version == applied.object.resource_version => StepResult::Unchanged,
+                    Some(_) => StepResult::Configured,
+                };
+                let message = clean(&applied.warnings.join("; ")).into_owned();
+                return Done { result, message, object: Some(applied.object) };
+            }
+            Err(ClusterError::Conflicts { message, conflicts }) => {
+                if conflict_set(&conflicts) != conflict_set(&step.conflicts) {
+                    return Done::failed(format!("other owners than the plan showed: {message}"));
+                }
+                last = message;
+            }
+            // resourceVersion moved; the loop reads again, and goes on only if the content that counts is the same.
+            Err(ClusterError::Precondition { message }) => last = message,
+            Err(ClusterError::Busy { message, retry_after }) => {
+                last = message;
+                tokio::time::sleep(
+                    retry_after.map_or_else(|| backoff.next(), Duration::from_secs).min(Duration::from_secs(30)),
+                )
+                .await;
+            }
+            Err(error @ (ClusterError::Timeout { .. } | ClusterError::Unreachable { .. })) => {
+                last = error.to_string();
+                match outcome_of(session, step).await {
+                    Some(object) => return object,
+                    None => tokio::time::sleep(backoff.next()).await,
+                }
+            }
+            Err(error) => return Done::failed(error.to_string()),
+        }
+    }
+    Done { result: StepResult::Unknown, ..Done::failed(format!("gave up after {TRIES} tries: {last}")) }
+}
+
+/// Deletes a member that is gone from Git, by uid and resourceVersion.
+pub(in crate::engine) async fn prune(
+    session: &Session,
+    lease: Option<&Lease>,
+    step: &BoundStep,
+    part_of: &str,
+) -> Done {
+    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+    let mut last = String::from("no answer");
+    for _ in 0..TRIES {
+        let live = match session.get(&step.resource, &step.id).await {
+            Ok(None) => return Done { result: StepResult::Pruned, message: String::new(), object: None },
+            Ok(Some(live)) => live,
+            Err(error) => return Done::failed(format!("cannot be read again: {error}")),
+        };
+        if step.live.as_ref().is_none_or(|(uid, _)| *uid != live.uid) {
+            return Done::failed("it was replaced by another object since the plan was shown");
+        }
+        let label = live.body.pointer("/metadata/labels").and_then(|labels| labels.get(PART_OF)?.as_str());
+        if label != Some(part_of) {
+            return Done::failed("it is no member of this application any more");
+        }
+        if let Some(lease) = lease
+            && let Err(error) = lease.check(DEADLINE)
+        {
+            return Done::failed(format!("not sent: {error}"));
+        }
+        match session.delete(&step.resource, &step.id, &live.uid, Some(&live.resource_version), DEADLINE).await {
+            Ok(()) => return Done { result: StepResult::Pruned, message: String::new(), object: Some(live) },
+            Err(ClusterError::Precondition { message }) => last = message,
+            Err(ClusterError::Busy { message, retry_after }) => {
+                last = message;
+                tokio::time::sleep(
+                    retry_after.map_or_else(|| backoff.next(), Duration::from_secs).min(Duration::from_secs(30)),
+                )
+                .await;
+            }
+            Err(error @ (ClusterError::Timeout { .. } | ClusterError::Unreachable { .. })) => {
+                last = error.to_string();
+                tokio::time::sleep(backoff.next()).await;
+            }
+            Err(error) => return Done::failed(error.to_string()),
+        }
+    }
+    Done { result: StepResult::Unknown, ..Done::failed(format!("gave up after {TRIES} tries: {last}")) }
+}
+
+/// Returns words for an object that is being deleted: an apply to it would be answered with 200 and vanish.
+pub(in crate::engine) fn terminating(live: &Value) -> Option<String> {
+    let metadata = live.get("metadata")?;
+    metadata.get("deletionTimestamp")?.as_str()?;
+    let finalizers: Vec<&str> =
+        metadata.get("finalizers").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    Some(if finalizers.is_empty() {
+        "it is terminating: wait until it is gone".into()
+    } else {
+        format!("it is terminating, held by finalizers {}: wait until they are gone", finalizers.join(", "))
+    })
+}
+
+/// After a request without an answer: reads what became of it. None: nothing was written, so it can be sent again.
+async fn outcome_of(session: &Session, step: &BoundStep) -> Option<Done> {
+    let live = match session.get(&step.resource, &step.id).await {
+        Ok(live) => live,
+        Err(error) => {
+            let message = format!("no answer came, and what became of it cannot be read: {error}");
+            return Some(Done { result: StepResult::Unknown, ..Done::failed(message) });
+        }
+    };
+    let unchanged = match (&step.live, &live) {
+        (None, None) => true,
+        (Some((uid, digest)), Some(live)) => *uid == live.uid && *digest == live_digest(live),
+        _ => false,
+    };
+    if unchanged {
+        return None;
+    }
+    let object = live?;
+    let applied = super::field::contains(&object.body, &step.body)
+        || !is_secret(&step.body) && changes(&step.body, &object.body).is_empty();
+    let result = match (applied, &step.live) {
+        (false, _) => StepResult::Unknown,
+        (true, None) => StepResult::Created,
+        (true, Some(_)) => StepResult::Configured,
+    };
+    let message =
+        if applied { "no answer came; read back" } else { "no answer came, and the object is not what was sent" };
+    Some(Done { result, message: message.into(), object: Some(object) })
+}
+
+/// Adds uid and fresh resourceVersion: with them the server refuses when the object moved, was replaced or is gone.
+fn with_preconditions(body: &Value, live: Option<&LiveObject>) -> Value {
+    let mut body = body.clone();
+    if let Some(live) = live {
+        body["metadata"]["uid"] = json!(live.uid);
+        body["metadata"]["resourceVersion"] = json!(live.resource_version);
+    }
+    body
+}
+
+/// Says which action a record names.
+pub(in crate::engine) fn action_name(action: Action) -> String {
+    serde_json::to_value(action).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminating_object_names_its_finalizers() {
+        let live = json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["a/b"]}});
+        assert!(terminating(&live).unwrap().contains("finalizers a/b"));
+        assert_eq!(terminating(&json!({"metadata": {}})), None);
+    }
+
+    #[test]
+    fn an_update_carries_uid_and_resource_version_and_a_create_neither() {
+        let live = LiveObject { uid: "u".into(), resource_version: "7".into(), body: Value::Null };
+        let body = json!({"metadata": {"name": "a"}});
+        assert_eq!(
+            with_preconditions(&body, Some(&live))["metadata"],
+            json!({"name": "a", "uid": "u", "resourceVersion": "7"})
+        );
+        assert_eq!(with_preconditions(&body, None), body);
+    }
+}

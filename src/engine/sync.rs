@@ -1,0 +1,559 @@
+//! Carries an approved plan out, in the order of the design's "Sync": check again, Lease, record, inventory, steps, health, prune, record.
+
+use super::{
+    application::Application,
+    approval::{ApprovedPlan, Bound, BoundStep, Refusal},
+    bounded::bounded,
+    comparison::Action,
+    error::EngineError,
+    fleet::{ActivityKind, Work},
+    plan::Plan,
+    planning::moved as what_moved,
+    report::{Outcome, StepReport, StepResult, SyncProgress, SyncReport},
+    step::{self, Done, action_name},
+    wait::{self, Waited},
+};
+use crate::{
+    cluster::{
+        ClusterError, Inventory, Lease, LeaseError, LeaseTiming, LiveObject, RecordApproval, RecordHead, RecordPayload,
+        RecordRunning, RecordStep, Session,
+        record::{self, RECORD_FORMAT},
+    },
+    object::ObjectId,
+};
+use futures::{FutureExt, StreamExt, future::ready};
+use jiff::Timestamp;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio_util::sync::CancellationToken;
+
+/// How long Git's server is asked for news before a sync; it may be down, the approval binds what was shown all the same.
+const ASK_GIT: Duration = Duration::from_secs(5);
+
+impl Application {
+    /// Carries an approved plan out, or nothing of it.
+    pub(in crate::engine) async fn carry_out(
+        &self,
+        approved: ApprovedPlan,
+        wait: bool,
+        stop: &CancellationToken,
+    ) -> Result<SyncReport, EngineError> {
+        if !self.cluster.armed() {
+            return Err(Refusal::ReadOnly.into());
+        }
+        let shown = Arc::clone(&approved.plan);
+        self.ask_git().await;
+        let mut plan = self.make_plan(&shown.bound.choices).await?;
+        if plan.digest_hash() != shown.digest_hash() {
+            return Err(Refusal::Stale(what_moved(&shown.bound.document, &plan.bound.document)).into());
+        }
+        if !plan.approvable {
+            return Err(Refusal::NotApprovable(plan.reason.unwrap_or_default()).into());
+        }
+        // The same digest: what was approved is what is sent. Titles and records keep the number and issue that were shown.
+        plan.number = shown.number;
+        plan.digest.clone_from(&shown.digest);
+        let session = self.session().await?;
+        Run::new(self, session, plan, &approved, wait, stop.clone()).go().await
+    }
+
+    /// Asks Git's server for news, so that a commit that was pushed a moment ago disarms the approval.
+    async fn ask_git(&self) {
+        let Ok(mirror) = self.mirror(false).await else { return };
+        let stop = self.repository.stop_flag();
+        let asked = super::application::blocking(move || Ok(mirror.poll(&stop)?));
+        if let Ok(Ok(true)) = tokio::time::timeout(ASK_GIT, asked).await {
+            let mut fact = self.repository.fact();
+            let before = fact.borrow_and_update().generation;
+            self.repository.fetch();
+            let fetched = fact.wait_for(|fact| fact.generation != before || fact.error.is_some());
+            if tokio::time::timeout(ASK_GIT * 4, fetched).await.is_err() {
+                tracing::warn!(application = self.section.name, "Git has news that could not be fetched in time");
+            }
+        }
+    }
+}
+
+/// One sync under way.
+struct Run<'a> {
+    application: &'a Application,
+    session: Session,
+    bound: Arc<Bound>,
+    head: RecordHead,
+    state_namespace: String,
+    part_of: String,
+    wait: bool,
+    stop: CancellationToken,
+    results: Vec<Option<(Done, f64)>>,
+    written: BTreeMap<ObjectId, LiveObject>,
+    progress: Mutex<SyncProgress>,
+}
+
+/// How the steps ended.
+struct Ending {
+    outcome: Outcome,
+    message: String,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        application: &'a Application,
+        session: Session,
+        plan: Plan,
+        approved: &ApprovedPlan,
+        wait: bool,
+        stop: CancellationToken,
+    ) -> Self {
+        let bound = Arc::clone(&plan.bound);
+        let state_namespace = application.state_namespace().unwrap_or_default().to_owned();
+        let part_of = application.part_of().unwrap_or_default();
+        let issued =
+            plan.digest.split_once('@').and_then(|(_, issued)| issued.parse().ok()).unwrap_or(approved.approved);
+        let head = RecordHead {
+            name: String::new(),
+            uid: String::new(),
+            format: RECORD_FORMAT,
+            application: application.section.name.clone(),
+            digest: plan.digest_hash().to_owned(),
+            issued,
+            approval: RecordApproval {
+                user: approved.operator.user.clone(),
+                os_user: approved.operator.os_user.clone(),
+                host: approved.operator.host.clone(),
+                time: approved.approved,
+            },
+            started: Timestamp::now(),
+            finished: None,
+            outcome: None,
+            revision: plan.comparison.revision.map(|commit| commit.to_string()).unwrap_or_default(),
+            branch: plan.comparison.branch.clone().unwrap_or_default(),
+            source: bound.source.clone(),
+            path: application.section.path.clone(),
+            renderer: bound.renderer.clone(),
+            options: bound.options.clone(),
+            pruned: bound.prune,
+            skipped_objects: bound.left_out.clone(),
+            skipped_hunks: vec![],
+            steps: bound
+                .steps
+                .iter()
+                .map(|step| RecordStep {
+                    object: step.id.clone(),
+                    action: action_name(step.action),
+                    result: None,
+                    message: String::new(),
+                    seconds: 0.0,
+                    uid: None,
+                    resource_version: None,
+                })
+                .collect(),
+            applied: BTreeMap::new(),
+            payload: RecordPayload::default(),
+            parts: vec![],
+            running: None,
+        };
+        let progress = SyncProgress {
+            application: application.section.name.clone(),
+            number: plan.number,
+            total: bound.steps.len(),
+            steps: bound.steps.iter().map(|step| (step.id.to_string(), step.action, None)).collect(),
+            ..SyncProgress::default()
+        };
+        let results = vec![None; bound.steps.len()];
+        Self {
+            application,
+            session,
+            bound,
+            head,
+            state_namespace,
+            part_of,
+            wait,
+            stop,
+            results,
+            written: BTreeMap::new(),
+            progress: Mutex::new(progress),
+        }
+    }
+
+    async fn go(mut self) -> Result<SyncReport, EngineError> {
+        self.show("checking again that nothing moved");
+        self.nothing_moved().await?;
+        let home = self.make_home().await?;
+        let lease = self.take_lease().await?;
+        let written = self.write_record(lease.as_ref(), home.as_ref()).await;
+        let mut inventory = match written {
+            Ok(inventory) => inventory,
+            Err(error) => {
+                release(lease).await;
+                return Err(error);
+            }
+        };
+        if let (Some(index), Some(done)) = (self.home_step(), home) {
+            self.finish(index, done, 0.0);
+        }
+        let ending = self.steps(lease.as_ref()).await;
+        let ending = self.prune(lease.as_ref(), ending).await;
+        let report = self.close(&mut inventory, ending).await;
+        release(lease).await;
+        self.application.ledger.forget();
+        if let Err(error) = record::trim(&self.session, &self.state_namespace, &self.application.section.name).await {
+            tracing::info!(application = self.application.section.name, %error, "old records could not be trimmed");
+        }
+        Ok(report)
+    }
+
+    /// Reads every object that a step touches once more before the first write: one that moved means 0 writes.
+    async fn nothing_moved(&self) -> Result<(), EngineError> {
+        let session = &self.session;
+        let asked = self.bound.steps.iter().map(|step| async move { step::moved(session, step).await.err() }.boxed());
+        let moved: Vec<String> = bounded(asked).filter_map(ready).collect().await;
+        if moved.is_empty() { Ok(()) } else { Err(Refusal::Stale(moved.join("; ")).into()) }
+    }
+
+    /// The step that creates the namespace of inventory, records and Lease, if the plan has one.
+    fn home_step(&self) -> Option<usize> {
+        self.bound.steps.iter().position(|step| {
+            step.id.kind == "Namespace" && step.id.name == self.state_namespace && step.action == Action::Create
+        })
+    }
+
+    /// Step 0: the namespace that the Lease and the record need.
+    async fn make_home(&self) -> Result<Option<Done>, EngineError> {
+        let Some(step) = self.home_step().map(|index| &self.bound.steps[index]) else { return Ok(None) };
+        self.show(&format!("create Namespace {}", self.state_namespace));
+        let done = step::apply(&self.session, None, step).await;
+        if !done.is_ok() {
+            return Err(Refusal::Busy(format!(
+                "namespace {} could not be made: {}",
+                self.state_namespace, done.message
+            ))
+            .into());
+        }
+        match wait::served(&self.session, std::slice::from_ref(step), self.application.section.timeout, &self.stop)
+            .await
+        {
+            Waited::Ready => Ok(Some(done)),
+            Waited::NotReady(reason) => Err(Refusal::Busy(reason).into()),
+            Waited::Stopped => Err(Refusal::Busy("stopped".into()).into()),
+        }
+    }
+
+    async fn take_lease(&self) -> Result<Option<Lease>, EngineError> {
+        self.show("taking the Lease");
+        let who = format!("{}@{}", self.head.approval.os_user, self.head.approval.host);
+        let name = &self.application.section.name;
+        match Lease::acquire(&self.session, &self.state_namespace, name, &who, LeaseTiming::default()).await {
+            Ok(lease) => Ok(Some(lease)),
+            Err(LeaseError::Forbidden(message)) => {
+                self.application
+                    .tell(ActivityKind::Notice, format!("no right on Leases, other operators are not seen: {message}"));
+                Ok(None)
+            }
+            Err(LeaseError::Cluster(error)) => Err(error.into()),
+            Err(error) => Err(Refusal::Busy(error.to_string()).into()),
+        }
+    }
+
+    /// Writes the record as running and widens the inventory: without them nothing is applied.
+    async fn write_record(&mut self, lease: Option<&Lease>, home: Option<&Done>) -> Result<Inventory, EngineError> {
+        self.show("writing the record");
+        let name = self.application.section.name.clone();
+        let before = self.application.ledger.read(&self.session, &self.state_namespace).await;
+        self.head.applied = before.records.first().map(|head| head.applied.clone()).unwrap_or_default();
+        self.head.applied.retain(|id, _| self.bound.payload.contains_key(id));
+        self.note_running(lease, usize::from(home.is_some()));
+        match record::create(&self.session, &self.state_namespace, &mut self.head, &self.bound.payload).await {
+            Ok(()) => {}
+            Err(ClusterError::Precondition { .. }) => return Err(Refusal::Used.into()),
+            Err(error) => return Err(error.into()),
+        }
+        let widened = self.widen_inventory().await;
+        if let Err(error) = &widened {
+            // Nothing has been applied: the record says so, and the approval is used up.
+            self.head.finished = Some(Timestamp::now());
+            self.head.outcome = Some("Refused".into());
+            self.head.running = None;
+            tracing::warn!(application = name, %error, "the inventory could not be widened");
+            if let Err(error) = record::update(&self.session, &self.state_namespace, &mut self.head).await {
+                tracing::warn!(application = name, %error, "the record could not be finished");
+            }
+        }
+        Ok(widened?)
+    }
+
+    /// Members must never be missed, so the inventory knows their kinds and namespaces before they exist.
+    async fn widen_inventory(&self) -> Result<Inventory, ClusterError> {
+        let name = &self.application.section.name;
+        let mut inventory = Inventory::read(&self.session, &self.state_namespace, name)
+            .await?
+            .unwrap_or_else(|| Inventory::new(&self.state_namespace, name));
+        inventory.widen(self.bound.payload.keys());
+        inventory.source = self.application.source_mark(&self.bound.source);
+        inventory.write(&self.session).await?;
+        Ok(inventory)
+    }
+
+    /// Creates and updates, wave by wave, and inside a wave kind rank by kind rank.
+    async fn steps(&mut self, lease: Option<&Lease>) -> Ending {
+        let steps = Arc::clone(&self.bound);
+        let applies: Vec<usize> =
+            (0..steps.steps.len()).filter(|index| steps.steps[*index].action != Action::Prune).collect();
+        for wave in applies.chunk_by(|a, b| steps.steps[*a].place.wave == steps.steps[*b].place.wave) {
+            let mut sent: Vec<usize> = Vec::new();
+            for rank in wave.chunk_by(|a, b| steps.steps[*a].place.rank == steps.steps[*b].place.rank) {
+                if self.stop.is_cancelled() {
+                    return Ending { outcome: Outcome::Interrupted, message: "stopped by the operator".into() };
+                }
+                self.send(rank, lease).await;
+                sent.extend(rank);
+                if let Some(failed) = rank.iter().find_map(|index| self.failure(*index)) {
+                    return Ending { outcome: Outcome::Failed, message: failed };
+                }
+                if self.stop.is_cancelled() {
+                    return Ending { outcome: Outcome::Interrupted, message: "stopped by the operator".into() };
+                }
+                let group: Vec<BoundStep> = rank.iter().map(|index| steps.steps[*index].clone()).collect();
+                match wait::served(&self.session, &group, self.application.section.timeout, &self.stop).await {
+                    Waited::Ready => {}
+                    Waited::NotReady(reason) => return Ending { outcome: Outcome::Unhealthy, message: reason },
+                    Waited::Stopped => {
+                        return Ending { outcome: Outcome::Interrupted, message: "stopped by the operator".into() };
+                    }
+                }
+                self.keep_record_fresh(lease).await;
+            }
+            if !self.wait {
+                continue;
+            }
+            match self.healthy(&sent).await {
+                Waited::Ready => {}
+                Waited::NotReady(reason) => return Ending { outcome: Outcome::Unhealthy, message: reason },
+                Waited::Stopped => {
+                    return Ending {
+                        outcome: Outcome::Interrupted,
+                        message: "stopped while waiting for health".into(),
+                    };
+                }
+            }
+        }
+        Ending { outcome: Outcome::Succeeded, message: String::new() }
+    }
+
+    /// Sends steps of one kind rank together; the first failure stops new sends.
+    async fn send(&mut self, indexes: &[usize], lease: Option<&Lease>) {
+        let failed = CancellationToken::new();
+        let todo: Vec<usize> = indexes.iter().copied().filter(|index| self.results[*index].is_none()).collect();
+        let done: Vec<(usize, Done, f64)> = {
+            let run = &*self;
+            let failed = &failed;
+            let work = todo.into_iter().map(|index| {
+                async move {
+                    if failed.is_cancelled() || run.stop.is_cancelled() {
+                        return None;
+                    }
+                    let step = &run.bound.steps[index];
+                    run.show(&format!("{} {}", action_name(step.action), step.id.short()));
+                    let started = Instant::now();
+                    let done = step::apply(&run.session, lease, step).await;
+                    if !done.is_ok() {
+                        failed.cancel();
+                    }
+                    let seconds = started.elapsed().as_secs_f64();
+                    run.note(index, &done, seconds);
+                    Some((index, done, seconds))
+                }
+                .boxed()
+            });
+            bounded(work).filter_map(ready).collect().await
+        };
+        for (index, done, seconds) in done {
+            self.finish(index, done, seconds);
+        }
+    }
+
+    async fn healthy(&self, sent: &[usize]) -> Waited {
+        let written: Vec<(&BoundStep, LiveObject)> = sent
+            .iter()
+            .filter_map(|index| {
+                let step = &self.bound.steps[*index];
+                Some((step, self.written.get(&step.id)?.clone()))
+            })
+            .collect();
+        let tell = |id: &ObjectId, reason: &str| self.show(&format!("waiting for {}: {reason}", id.short()));
+        wait::healthy(&self.session, &written, self.application.section.timeout, &self.stop, &tell).await
+    }
+
+    /// Deletes members that are gone from Git, last applied first.
+    async fn prune(&mut self, lease: Option<&Lease>, ending: Ending) -> Ending {
+        if ending.outcome != Outcome::Succeeded {
+            return ending;
+        }
+        let bound = Arc::clone(&self.bound);
+        let prunes: Vec<usize> =
+            (0..bound.steps.len()).filter(|index| bound.steps[*index].action == Action::Prune).collect();
+        for index in &prunes {
+            if self.stop.is_cancelled() {
+                return Ending { outcome: Outcome::Interrupted, message: "stopped by the operator".into() };
+            }
+            let step = &bound.steps[*index];
+            self.show(&format!("delete {}", step.id.short()));
+            let started = Instant::now();
+            let done = step::prune(&self.session, lease, step, &self.part_of).await;
+            let seconds = started.elapsed().as_secs_f64();
+            self.note(*index, &done, seconds);
+            self.finish(*index, done, seconds);
+            if let Some(failed) = self.failure(*index) {
+                return Ending { outcome: Outcome::Failed, message: failed };
+            }
+        }
+        let pruned: Vec<&BoundStep> = prunes.iter().map(|index| &bound.steps[*index]).collect();
+        if pruned.is_empty() || !self.wait {
+            return ending;
+        }
+        let held = wait::gone(&self.session, &pruned, self.application.section.timeout, &self.stop).await;
+        match held.first() {
+            None => ending,
+            Some((id, reason)) => Ending { outcome: Outcome::Unhealthy, message: format!("{id}: {reason}") },
+        }
+    }
+
+    /// Finishes the record, narrows the inventory and makes the report.
+    async fn close(&mut self, inventory: &mut Inventory, ending: Ending) -> SyncReport {
+        let steps: Vec<StepReport> =
+            self.bound.steps.iter().zip(&self.results).map(|(step, result)| report(step, result.as_ref())).collect();
+        let name = self.head.name.clone();
+        for ((record, report), result) in self.head.steps.iter_mut().zip(&steps).zip(&self.results) {
+            record.result = serde_json::to_value(report.result).ok().and_then(|text| text.as_str().map(str::to_owned));
+            record.message.clone_from(&report.message);
+            record.seconds = report.seconds;
+            if let Some(object) = result.as_ref().and_then(|(done, _)| done.object.as_ref()) {
+                record.uid = Some(object.uid.clone());
+                record.resource_version = Some(object.resource_version.clone());
+            }
+        }
+        let applied = self.bound.steps.iter().zip(&self.results).filter(|(step, result)| {
+            step.action != Action::Prune && result.as_ref().is_some_and(|(done, _)| done.is_ok())
+        });
+        let applied: Vec<ObjectId> =
+            applied.map(|(step, _)| step.id.clone()).chain(self.bound.unchanged.iter().cloned()).collect();
+        self.head.applied.extend(applied.into_iter().map(|id| (id, name.clone())));
+        self.head.finished = Some(Timestamp::now());
+        self.head.outcome = serde_json::to_value(ending.outcome).ok().and_then(|text| text.as_str().map(str::to_owned));
+        self.head.running = None;
+        if let Err(error) = record::update(&self.session, &self.state_namespace, &mut self.head).await {
+            self.application.tell(ActivityKind::Failed, format!("the record could not be finished: {error}"));
+        }
+        if ending.outcome == Outcome::Succeeded
+            && let Err(error) = self.narrow(inventory).await
+        {
+            self.application
+                .tell(ActivityKind::Notice, format!("the inventory keeps more kinds than it needs: {error}"));
+        }
+        SyncReport {
+            application: self.application.section.name.clone(),
+            digest: self.head.digest.clone(),
+            outcome: ending.outcome,
+            record: format!("{}/{name}", self.state_namespace),
+            message: ending.message,
+            steps,
+        }
+    }
+
+    /// Keeps in the inventory only the kinds and namespaces that still have members.
+    async fn narrow(&self, inventory: &mut Inventory) -> Result<(), ClusterError> {
+        let members = inventory.members(&self.session).await?;
+        let mut ids: Vec<ObjectId> = members.found.into_iter().map(|member| member.id).collect();
+        // A kind that is not served just now may still have members.
+        if !members.unserved.is_empty() {
+            return Ok(());
+        }
+        ids.extend(self.bound.payload.keys().cloned());
+        if inventory.narrow(&ids) { inventory.write(&self.session).await } else { Ok(()) }
+    }
+
+    fn failure(&self, index: usize) -> Option<String> {
+        let (done, _) = self.results[index].as_ref()?;
+        (!done.is_ok()).then(|| format!("{}: {}", self.bound.steps[index].id, done.message))
+    }
+
+    fn finish(&mut self, index: usize, done: Done, seconds: f64) {
+        if let (true, Some(object)) = (done.is_ok(), &done.object) {
+            self.written.insert(self.bound.steps[index].id.clone(), object.clone());
+        }
+        self.note(index, &done, seconds);
+        self.results[index] = Some((done, seconds));
+    }
+
+    fn note_running(&mut self, lease: Option<&Lease>, step: usize) {
+        self.head.running = Some(RecordRunning {
+            holder: lease.map(|lease| lease.holder().to_owned()).unwrap_or_default(),
+            step: (step + 1).min(self.bound.steps.len().max(1)),
+            of: self.bound.steps.len(),
+            renewed: lease.map_or_else(Timestamp::now, Lease::renewed),
+        });
+    }
+
+    /// Lets other operators follow; a failure to do so is no reason to stop.
+    async fn keep_record_fresh(&mut self, lease: Option<&Lease>) {
+        let done = self.results.iter().filter(|result| result.is_some()).count();
+        if done == self.results.len() {
+            return;
+        }
+        self.note_running(lease, done);
+        if let Err(error) = record::update(&self.session, &self.state_namespace, &mut self.head).await {
+            tracing::info!(application = self.application.section.name, %error, "the running record could not be updated");
+        }
+    }
+
+    fn note(&self, index: usize, done: &Done, seconds: f64) {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let step = &self.bound.steps[index];
+        if progress.steps[index].2.is_none() {
+            progress.done += 1;
+        }
+        progress.wave = step.place.wave;
+        progress.steps[index].2 = Some(StepReport {
+            object: step.id.to_string(),
+            result: done.result,
+            message: done.message.clone(),
+            seconds,
+        });
+        self.application.show(Work::Syncing(progress.clone()));
+    }
+
+    fn show(&self, current: &str) {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        if progress.current != current {
+            progress.current = crate::object::clean(current).into_owned();
+            self.application.show(Work::Syncing(progress.clone()));
+        }
+    }
+}
+
+fn report(step: &BoundStep, result: Option<&(Done, f64)>) -> StepReport {
+    match result {
+        Some((done, seconds)) => StepReport {
+            object: step.id.to_string(),
+            result: done.result,
+            message: done.message.clone(),
+            seconds: *seconds,
+        },
+        None => StepReport {
+            object: step.id.to_string(),
+            result: StepResult::Skipped,
+            message: "not started".into(),
+            seconds: 0.0,
+        },
+    }
+}
+
+async fn release(lease: Option<Lease>) {
+    if let Some(lease) = lease
+        && let Err(error) = lease.release().await
+    {
+        tracing::info!(%error, "the Lease could not be freed; it runs out by itself");
+    }
+}

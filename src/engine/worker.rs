@@ -1,0 +1,149 @@
+//! One worker per application: compares again whenever Git, the cluster or another application's claims moved.
+
+use super::{
+    application::{Application, At},
+    error::EngineError,
+    examine::Look,
+    fleet::{ActivityKind, ApplicationView, Work},
+};
+use crate::{cluster::LiveChange, object::clean};
+use jiff::Timestamp;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio_util::sync::CancellationToken;
+
+/// Events gather for this long before a comparison, so that a burst costs one.
+const GATHER: Duration = Duration::from_millis(60);
+/// Inventory, records and Lease are read again at least so often: other operators' doings show after at most this long.
+const READ_AGAIN: Duration = Duration::from_secs(30);
+/// Rows of history that are kept at hand.
+const HISTORY_ROWS: usize = 500;
+
+/// Follows an application until `stop`.
+pub(in crate::engine) async fn follow(application: Arc<Application>, stop: CancellationToken) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = compare_for_ever(&application) => {}
+    }
+    application.claims.withdraw(&application.section.name);
+}
+
+/// Says what the application claims, for the comparison of its neighbours; nothing of it is shown.
+pub(in crate::engine) async fn claim_once(application: Arc<Application>) {
+    let claimed = async {
+        let source = application.source(&At::Configured, true).await?;
+        let session = application.session().await?;
+        let desired = application.desired(&source, &session).await?;
+        Ok::<_, EngineError>((session.cluster_id().to_owned(), desired.ids()))
+    };
+    match claimed.await {
+        Ok((cluster, ids)) => application.claims.claim(&application.section.name, Some((&cluster, ids))),
+        Err(error) => {
+            tracing::info!(application = application.section.name, %error, "what it claims is not known");
+            application.claims.claim(&application.section.name, None);
+        }
+    }
+}
+
+async fn compare_for_ever(application: &Application) {
+    let mut repository = application.repository.fact();
+    let mut cluster = application.cluster.fact();
+    let mut claims = application.claims.follow();
+    let mut read_history_at = None;
+    loop {
+        repository.mark_unchanged();
+        cluster.mark_unchanged();
+        claims.mark_unchanged();
+        let session = cluster.borrow().session.clone();
+        let mut live = session.as_ref().map(|session| session.live().changes());
+        compare(application).await;
+        let state = repository.borrow().generation;
+        if read_history_at != Some(state) || application.ledger_moved() {
+            read_history_at = Some(state);
+            read_history(application).await;
+        }
+        tokio::select! {
+            moved = repository.changed() => if moved.is_err() { return },
+            moved = cluster.changed() => if moved.is_err() { return },
+            moved = claims.changed() => if moved.is_err() { return },
+            () = application.wake.notified() => {}
+            () = live_moved(application, &mut live) => {}
+            () = tokio::time::sleep(READ_AGAIN) => {}
+        }
+        tokio::time::sleep(GATHER).await;
+    }
+}
+
+/// Ends when something changed in a scope that the application's comparison was made from.
+async fn live_moved(application: &Application, live: &mut Option<Receiver<LiveChange>>) {
+    let Some(live) = live else { return std::future::pending().await };
+    loop {
+        match live.recv().await {
+            Ok(change) if !application.depends_on(&change.scope) => {}
+            // A lagging receiver has missed events: all the more reason to look.
+            Ok(_) | Err(RecvError::Lagged(_)) => return,
+            Err(RecvError::Closed) => return std::future::pending().await,
+        }
+    }
+}
+
+async fn compare(application: &Application) {
+    let quiet = application.is_syncing();
+    let look = Look { fresh: false, verify_creates: false, show: !quiet, prune: application.section.prune };
+    let examined = application.examine(&At::Configured, look).await;
+    let now = Timestamp::now();
+    let idle = !application.is_syncing();
+    let name = application.section.name.clone();
+    match examined {
+        Ok(examined) => {
+            let last_sync = examined.ledger.last_sync();
+            let comparison = Arc::new(examined.comparison);
+            let hub = application.hub.clone();
+            application.hub.application(&name.clone(), move |view| {
+                if let Some(news) = news(view, &comparison) {
+                    hub.activity(ActivityKind::Notice, &name, news);
+                }
+                // An equal comparison stays the same one, so that clients see that nothing changed.
+                if view.comparison.as_deref().is_none_or(|known| !known.says_the_same(&comparison)) {
+                    view.comparison = Some(comparison);
+                }
+                view.compared_at = Some(now);
+                view.error = None;
+                view.last_sync = last_sync;
+                if idle {
+                    view.work = Work::Idle;
+                }
+            });
+        }
+        Err(error) => {
+            let message = clean(&error.to_string()).into_owned();
+            let hub = application.hub.clone();
+            application.hub.application(&name.clone(), move |view| {
+                if view.error.as_ref() != Some(&message) {
+                    hub.activity(ActivityKind::Failed, &name, &message);
+                }
+                view.error = Some(message);
+                if idle {
+                    view.work = Work::Idle;
+                }
+            });
+        }
+    }
+}
+
+/// A line for the activity pane when an application's state is another than before.
+fn news(view: &ApplicationView, comparison: &super::Comparison) -> Option<String> {
+    let before = view.comparison.as_ref()?;
+    (before.state != comparison.state).then(|| format!("{:?} -> {:?}", before.state, comparison.state))
+}
+
+async fn read_history(application: &Application) {
+    match application.read_history(Some(HISTORY_ROWS), false).await {
+        Ok(history) => {
+            let history = Arc::new(history);
+            application.hub.application(&application.section.name, move |view| view.history = Some(history));
+        }
+        // The comparison tells why Git cannot be read.
+        Err(error) => tracing::info!(application = application.section.name, %error, "no history"),
+    }
+}
