@@ -107,7 +107,7 @@ fn way(graph: &BTreeMap<String, Vec<String>>, from: &str, to: &str) -> Option<Ve
         }
         if seen.insert(last.clone()) {
             let next = graph.get(&last).into_iter().flatten();
-            ways.extend(next.map(|name| [way.as_slice(), &[name.clone()]].concat()));
+            ways.extend(next.map(|name| [way.as_slice(), std::slice::from_ref(name)].concat()));
         }
     }
     None
