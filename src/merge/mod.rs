@@ -1,7 +1,7 @@
 //! What changes between two states of one object, and who owns what it has: pure functions, no I/O.
 //!
 //! This is the boundary behind which prediction lives. Today the predicted object is the API server's answer to a
-//! dry-run (asked for by the engine); [`changes`] and [`owners`] read it the same way whoever predicted it.
+//! dry-run (asked for by the engine); [`changes()`] and [`owners`] read it the same way whoever predicted it.
 
 mod alignment;
 mod changes;

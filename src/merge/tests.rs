@@ -1,3 +1,5 @@
+//! Tables and properties of what changes, what counts as content and who owns it.
+
 use super::*;
 use crate::object::Pointer;
 use proptest::prelude::*;

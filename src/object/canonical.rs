@@ -77,13 +77,10 @@ fn ecma_number(number: &serde_json::Number) -> String {
     if value == 0.0 {
         return "0".into();
     }
-    if value.fract() == 0.0 && value.abs() < 1e21 {
-        return format!("{value:.0}");
-    }
     let exponential = format!("{value:e}");
     let (mantissa, exponent) = exponential.split_once('e').unwrap_or((&exponential, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-7..21).contains(&exponent) {
+    if (-6..21).contains(&exponent) {
         format!("{value}")
     } else {
         format!("{mantissa}e{}{}", if exponent < 0 { "-" } else { "+" }, exponent.abs())
@@ -105,6 +102,40 @@ mod tests {
             canonical_json(&value),
             r#"{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],"string":"€$\u000f\nA'B\"\\\\\"/"}"#
         );
+    }
+
+    #[test]
+    fn floats_are_written_as_ecmascript_writes_them() {
+        for (value, text) in [
+            (1e-6, "0.000001"),
+            (1e-7, "1e-7"),
+            (1.5e-9, "1.5e-9"),
+            (1.0, "1"),
+            (-0.0, "0"),
+            (123_456_789_012_345_680_000.0, "123456789012345680000"),
+            (1e21, "1e+21"),
+            (5e-324, "5e-324"),
+            (f64::MAX, "1.7976931348623157e+308"),
+        ] {
+            assert_eq!(canonical_json(&json!(value)), text);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn canonical_bytes_say_the_same_value(
+            number in proptest::num::f64::NORMAL,
+            integer: i64,
+            members: std::collections::BTreeMap<String, String>,
+        ) {
+            let value = json!({"number": number, "integer": integer, "members": members});
+            let text = canonical_json(&value);
+            let read: Value = serde_json::from_str(&text).unwrap();
+            proptest::prop_assert_eq!(canonical_json(&read), text);
+            proptest::prop_assert_eq!(&read["members"], &value["members"]);
+            proptest::prop_assert_eq!(read["integer"].as_i64(), Some(integer));
+            proptest::prop_assert_eq!(read["number"].as_f64(), Some(number));
+        }
     }
 
     #[test]

@@ -57,8 +57,9 @@ impl Manifest {
             Value::String(_) => return Err(ManifestError::NotAMapping("a text")),
             _ => return Err(ManifestError::NotAMapping("a scalar")),
         };
-        let api_version = text(map, "apiVersion").ok_or(ManifestError::Missing("apiVersion"))?.to_owned();
-        let kind = text(map, "kind").ok_or(ManifestError::Missing("kind"))?.to_owned();
+        let written = |field| text(map, field).filter(|text| !text.is_empty());
+        let api_version = written("apiVersion").ok_or(ManifestError::Missing("apiVersion"))?.to_owned();
+        let kind = written("kind").ok_or(ManifestError::Missing("kind"))?.to_owned();
         map.remove("status");
         if kind == "Secret" && api_version == "v1" {
             fold_string_data(map)?;
@@ -82,6 +83,12 @@ impl Manifest {
         };
         if namespace.is_none() {
             metadata.remove("namespace");
+        }
+        for (field, text) in [("metadata.name", Some(&name)), ("metadata.namespace", namespace.as_ref())] {
+            // Kubernetes' rule for what stands in a URL's path (ValidatePathSegmentName).
+            if text.is_some_and(|text| text.contains(['/', '%']) || matches!(text.as_str(), "." | "..")) {
+                return Err(ManifestError::Invalid(format!("{field} may not contain `/` or `%`, nor be `.` or `..`")));
+            }
         }
         let (group, version) = split_api_version(&api_version);
         let id = ObjectId { group: group.to_owned(), kind, namespace, name };
@@ -154,6 +161,25 @@ mod tests {
         let manifest = Manifest::new(body, Origin::default()).unwrap();
         assert_eq!(manifest.body["data"], json!({"a": "eQ==", "b": "eg=="}));
         assert!(manifest.body.get("stringData").is_none());
+    }
+
+    #[test]
+    fn what_could_not_be_named_in_a_url_is_no_manifest() {
+        let manifest = |kind: &str, name: &str, namespace: &str| {
+            let metadata = json!({"name": name, "namespace": namespace});
+            Manifest::new(json!({"apiVersion": "v1", "kind": kind, "metadata": metadata}), Origin::default())
+        };
+        assert!(manifest("ConfigMap", "system:a.b", "n").is_ok());
+        for (kind, name, namespace) in [
+            ("", "a", "n"),
+            ("A", "../a", "n"),
+            ("A", "..", "n"),
+            ("A", "a%2f", "n"),
+            ("A", "a", "n/m"),
+            ("A", "", "n"),
+        ] {
+            assert!(manifest(kind, name, namespace).is_err(), "{kind} {name} {namespace}");
+        }
     }
 
     #[test]

@@ -96,4 +96,12 @@ mod tests {
         assert_eq!(Pointer::from("/a/1").get(&root), None);
         assert_eq!(Pointer::from("/a/0/b").dotted(), "a[0].b");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn every_pointer_reads_back(segments: Vec<String>) {
+            let pointer = Pointer(segments);
+            proptest::prop_assert_eq!(Pointer::from(pointer.to_string()), pointer);
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! Which files a kustomization is made from, transitively, and that all of them are in the tree.
 //!
-//! The kustomization files are read only for what they refer to. What they mean is `kustomize`'s business, so where the
-//! two could read a file differently (merge keys, keys written twice, texts that only one of them takes for texts), it is
-//! refused or the whole tree is handed over: no reference may slip by unseen.
+//! Kustomization files are read for what they refer to only, by the rules that Kustomize itself has for them
+//! (sigs.k8s.io/yaml). What another version of it could read differently, merge keys and references written twice, is
+//! refused: no reference may slip by unseen.
 
 use super::{RenderError, paths};
 use crate::object::{Entry, EntryKind, SourceError, SourceTree, documents, sha256_hex};
@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The names of kustomization files.
 pub(super) const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+/// The fields that may name folders, which Kustomize lets lie anywhere.
+const FOLDER_FIELDS: [&str; 6] = ["resources", "bases", "components", "generators", "transformers", "validators"];
 /// More files than any real application has; a tree beyond it is refused.
 const MAX_FILES: usize = 100_000;
 
@@ -81,8 +83,12 @@ impl Walk<'_> {
         }
         let mut values = Vec::new();
         for document in documents(&text) {
-            if let Some((line, message)) = document.warnings.first() {
-                return Err(RenderError::refused(file, format!("line {line}: {message}; Kustomize refuses it")));
+            let twice = |name: &str| {
+                let key = format!("`{name}`");
+                document.warnings.iter().find(|(_, text)| text.to_ascii_lowercase().contains(&key))
+            };
+            if let Some((line, message)) = FOLDER_FIELDS.iter().find_map(|name| twice(name)) {
+                return Err(RenderError::refused(file, format!("line {line}: {message}; write it once")));
             }
             values.push(document.value.map_err(|error| RenderError::refused(file, error.to_string()))?);
         }
@@ -94,30 +100,30 @@ impl Walk<'_> {
         for (name, value) in fields {
             match name.to_ascii_lowercase().as_str() {
                 "resources" | "bases" | "components" | "crds" | "configurations" => {
-                    for text in self.texts(value) {
-                        self.refer(folder, file, name, &text)?;
+                    for text in texts(value) {
+                        self.refer(folder, file, name, text)?;
                     }
                 }
                 "generators" | "transformers" | "validators" => {
-                    for text in self.texts(value) {
-                        self.plugin(folder, file, name, &text)?;
+                    for text in texts(value) {
+                        self.plugin(folder, file, name, text)?;
                     }
                 }
                 "patchesstrategicmerge" => {
-                    for text in self.texts(value).into_iter().filter(|text| !is_inline(text)) {
-                        self.refer(folder, file, name, &text)?;
+                    for text in texts(value).filter(|text| !is_inline(text)) {
+                        self.refer(folder, file, name, text)?;
                     }
                 }
                 "patches" | "patchesjson6902" | "replacements" => {
                     for item in list(value) {
-                        for text in self.members(item, "path") {
-                            self.refer(folder, file, &format!("{name}.path"), &text)?;
+                        for text in members(item, "path") {
+                            self.refer(folder, file, &format!("{name}.path"), text)?;
                         }
                     }
                 }
                 "openapi" => {
-                    for text in self.members(value, "path") {
-                        self.refer(folder, file, "openapi.path", &text)?;
+                    for text in members(value, "path") {
+                        self.refer(folder, file, "openapi.path", text)?;
                     }
                 }
                 "configmapgenerator" | "secretgenerator" => {
@@ -138,10 +144,9 @@ impl Walk<'_> {
 
     fn generator(&mut self, folder: &str, file: &str, field: &str, item: &Value) -> Result<(), RenderError> {
         for name in ["files", "envs", "env"] {
-            for text in self.members(item, name) {
+            for text in members(item, name) {
                 // `files` may say `key=path`.
-                let path =
-                    if name == "files" { text.split_once('=').map_or(text.as_str(), |(_, path)| path) } else { &text };
+                let path = if name == "files" { text.split_once('=').map_or(text, |(_, path)| path) } else { text };
                 self.refer(folder, file, &format!("{field}.{name}"), path)?;
             }
         }
@@ -274,25 +279,17 @@ impl Walk<'_> {
         }
         Ok(())
     }
+}
 
-    fn texts(&mut self, value: &Value) -> Vec<String> {
-        let mut texts = Vec::new();
-        for item in list(value) {
-            match item {
-                Value::String(text) => texts.push(text.clone()),
-                Value::Null => {}
-                // `on` is a folder's name to Kustomize and a truth to kubectl.
-                _ => self.whole = true,
-            }
-        }
-        texts
-    }
+/// The texts of a list; Kustomize refuses anything else in its place.
+fn texts(value: &Value) -> impl Iterator<Item = &str> {
+    list(value).iter().filter_map(Value::as_str)
+}
 
-    /// The texts in a member of a mapping, be it one or a list.
-    fn members(&mut self, item: &Value, name: &str) -> Vec<String> {
-        let members = item.as_object().into_iter().flatten().filter(|(key, _)| key.eq_ignore_ascii_case(name));
-        members.flat_map(|(_, value)| self.texts(value)).collect()
-    }
+/// The texts in a member of a mapping, be it one or a list.
+fn members<'a>(item: &'a Value, name: &'a str) -> impl Iterator<Item = &'a str> {
+    let members = item.as_object().into_iter().flatten().filter(move |(key, _)| key.eq_ignore_ascii_case(name));
+    members.flat_map(|(_, value)| texts(value))
 }
 
 /// A list's items; a scalar is its own and only one.

@@ -128,17 +128,28 @@ pub(super) fn write<'a>(
 pub(super) fn shorten(complaint: &str, tree: &Path) -> String {
     let tree = tree.display().to_string();
     let text = complaint.replace(&format!("{tree}/"), "").replace(&tree, ".");
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && *line != ">");
     let lines: Vec<&str> = lines
         .filter(|line| {
             !line.starts_with("Use --debug") && !line.starts_with("# Warning:") && !line.starts_with("WARNING:")
         })
+        .map(without_log_prefix)
         .map(|line| line.strip_prefix("Error: ").or_else(|| line.strip_prefix("error: ")).unwrap_or(line))
+        .filter(|line| !line.is_empty())
         .collect();
     let text = lines.join("\n");
     match text.char_indices().nth(MAX_MESSAGE) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None if text.is_empty() => "no reason given".into(),
         None => text,
+    }
+}
+
+/// kubectl may log its last words: `E1125 00:34:50.747663 19368 run.go:72] "command failed" err="…"`.
+fn without_log_prefix(line: &str) -> &str {
+    let is_log = line.strip_prefix('E').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    match line.split_once("err=").filter(|_| is_log) {
+        Some((_, words)) => words.trim_matches(['"', '<']),
+        None => line,
     }
 }

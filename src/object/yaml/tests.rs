@@ -1,3 +1,5 @@
+//! Tables of what kubectl reads, the budgets, and that what is written reads back the same.
+
 use super::*;
 use proptest::prelude::*;
 use serde_json::json;
