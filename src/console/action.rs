@@ -169,12 +169,12 @@ pub const TABLE: &[ActionSpec] = &[
     )
     .hinted()
     .asks(),
-    look(A::Step, Main, "step", &["."], "next commit", "Plan the commit after the one that is applied").hinted().asks(),
+    look(A::Step, Main, "step", &["."], "step", "Plan the commit after the one that is applied").hinted().asks(),
     look(A::Revert, Main, "revert", &["t"], "revert", "Preview a commit that undoes the one under the cursor, in Git")
         .hinted()
         .asks(),
     look(A::Diff, Main, "diff", &["d"], "diff", "Go to the diff").hinted(),
-    look(A::NextHunk, Move, "next-hunk", &["n"], "next hunk", "Go to the next hunk of the diff").hinted(),
+    look(A::NextHunk, Move, "next-hunk", &["n"], "hunk", "Go to the next hunk of the diff").hinted(),
     look(A::PreviousHunk, Move, "previous-hunk", &["N"], "previous hunk", "Go to the previous hunk of the diff"),
     look(A::PreviousObject, Move, "previous-object", &["["], "previous object", "Show the previous object"),
     look(A::NextObject, Move, "next-object", &["]"], "object", "Show the next object").hinted(),

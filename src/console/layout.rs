@@ -89,7 +89,7 @@ impl Layout {
 fn wide(body: Rect, model: &Model) -> Vec<(Pane, Rect)> {
     let left = (body.width / 3).clamp(38, 60);
     let right = body.width - left;
-    let repositories = u16::try_from(model.fleet.repositories.len()).unwrap_or(u16::MAX).saturating_add(2).clamp(4, 8);
+    let repositories = u16::try_from(model.fleet.repositories.len()).unwrap_or(u16::MAX).saturating_add(2).clamp(5, 8);
     let repositories = repositories.min(body.height / 4).max(3);
     let history = (body.height * 3 / 10).max(4);
     let applications = body.height - repositories - history;

@@ -64,8 +64,8 @@ pub fn wrap(text: &str, max: usize) -> Vec<String> {
     for paragraph in clean(text).replace('\t', "    ").trim_end().split('\n') {
         let mut line = String::new();
         let mut used = 0;
-        for word in paragraph.split_word_bounds() {
-            let cells = width(word);
+        for word in paragraph.split_inclusive(' ') {
+            let cells = width(word.trim_end());
             if used + cells > max && used > 0 {
                 lines.push(line.trim_end().to_owned());
                 line = String::new();
@@ -87,7 +87,7 @@ pub fn wrap(text: &str, max: usize) -> Vec<String> {
                 continue;
             }
             line.push_str(word);
-            used += cells;
+            used += width(word);
         }
         lines.push(line.trim_end().to_owned());
     }

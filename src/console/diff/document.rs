@@ -123,6 +123,7 @@ pub fn build(sources: &Sources<'_>) -> DiffDocument {
             document.rows.push(DiffRow::Fold(skipped));
         }
         next_old = last.old_range().end;
+        let common = fields.common(&group);
         let mut noted: Vec<(*const Change, Sign)> = Vec::new();
         for op in &group {
             for change in diff.iter_inline_changes_deadline(op, Some(deadline)) {
@@ -132,7 +133,7 @@ pub fn build(sources: &Sources<'_>) -> DiffDocument {
                     ChangeTag::Insert => Sign::Added,
                 };
                 let (old, new) = (change.old_index(), change.new_index());
-                let cause = if sign == Sign::Same { None } else { fields.cause(old, new, &group) };
+                let cause = if sign == Sign::Same { None } else { fields.cause(old, new).or(common) };
                 let note = cause.and_then(|cause| {
                     let seen = (std::ptr::from_ref(cause), sign);
                     let first = !noted.contains(&seen);
@@ -201,8 +202,8 @@ impl<'a> Fields<'a> {
         Self { live: path::paths(live), desired: path::paths(desired), object, changes }
     }
 
-    /// Finds the change that explains a changed line: the one whose field is on the line, else the hunk's only one.
-    fn cause(&self, old: Option<usize>, new: Option<usize>, group: &[DiffOp]) -> Option<&'a Change> {
+    /// Finds the change whose field is on a changed line.
+    fn cause(&self, old: Option<usize>, new: Option<usize>) -> Option<&'a Change> {
         let on = |line: &[String], added: bool| {
             let fits = |(pointer, change): &&(Pointer, &'a Change)| {
                 let side = if added { change.op != Op::Remove } else { change.op != Op::Add };
@@ -210,18 +211,14 @@ impl<'a> Fields<'a> {
             };
             self.changes.iter().filter(fits).max_by_key(|(pointer, _)| pointer.0.len()).map(|(_, change)| *change)
         };
-        let exact = match (old, new) {
+        match (old, new) {
             (_, Some(line)) => self.desired.get(line).and_then(|line| on(line, true)),
             (Some(line), None) => self.live.get(line).and_then(|line| on(line, false)),
             (None, None) => None,
-        };
-        exact.or_else(|| self.common(group)).or_else(|| match self.changes.as_slice() {
-            [(_, only)] => Some(*only),
-            _ => None,
-        })
+        }
     }
 
-    /// Returns a change of the hunk if all of the hunk's changes have one origin.
+    /// Returns a change for the lines that no field explains: one of the hunk's if they have one origin, else the object's only one.
     fn common(&self, group: &[DiffOp]) -> Option<&'a Change> {
         let mut found: Option<&'a Change> = None;
         for line in changed_lines(group).1.filter_map(|line| self.desired.get(line)) {
@@ -234,7 +231,10 @@ impl<'a> Fields<'a> {
                 }
             }
         }
-        found
+        found.or_else(|| match self.changes.as_slice() {
+            [(_, only)] => Some(*only),
+            _ => None,
+        })
     }
 
     /// Names the deepest field that holds all changed lines of a hunk; list items by their `name`.

@@ -3,7 +3,6 @@
 use super::{
     canvas::{Canvas, Frame, Ink},
     history, lists,
-    plan::counts,
 };
 use crate::{
     console::{
@@ -84,9 +83,11 @@ fn detail(model: &Model, ink: &Ink<'_>, effect: &CommitEffect, width: usize) -> 
             lines.extend(ink.wrapped(Role::Pending, 1, &format!("if applied now: not known: {error}"), width))
         }
         None => {
-            let mut line = vec![ink.plain(" if applied now: ")];
-            line.extend(counts(ink, &effect.live.counts).spans);
-            lines.push(Line::from(line));
+            let counts = &effect.live.counts;
+            let more = [("adopt", counts.adopt), ("replace", counts.replace), ("remove extra", counts.remove_extra)];
+            let more = more.iter().filter(|(_, number)| *number > 0).map(|(word, number)| format!(", {word} {number}"));
+            let told = format!("+{} ~{} -{}{}", counts.create, counts.update, counts.prune, more.collect::<String>());
+            lines.extend(ink.wrapped(Role::Strong, 1, &format!("if applied now: {told}"), width));
         }
     }
     let previous = row.applied.first().map_or_else(

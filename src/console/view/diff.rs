@@ -12,7 +12,7 @@ use crate::{
         status, text,
         theme::Role,
     },
-    engine::{ApplicationView, Change, ChangeOrigin, ObjectComparison, ObjectState, Work},
+    engine::{ApplicationView, Change, ChangeOrigin, ClusterState, ObjectComparison, ObjectState, Work},
     object::Severity,
 };
 use ratatui::{
@@ -32,7 +32,7 @@ pub fn draw(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
             canvas.lines(inner, &lines, 0);
         }
         Some(application) => {
-            let told = reasons(&ink, application, usize::from(inner.width));
+            let told = reasons(model, &ink, application, usize::from(inner.width));
             let room = if model.diff.comparison.is_some() { inner.height / 3 } else { inner.height };
             let height = u16::try_from(told.len()).unwrap_or(u16::MAX).min(room);
             canvas.lines(Rect { height, ..inner }, &told, 0);
@@ -66,7 +66,9 @@ fn frame(model: &Model, ink: &Ink<'_>, pane: &DiffPane, base: Frame) -> Frame {
     if let Some(time) = age.and_then(|application| application.compared_at) {
         right.push(ink.span(Role::Failed, format!("  {} old", text::age(model.stamp.now, time))));
     }
-    right.push(ink.span(Role::Muted, "  unified"));
+    if pane.comparison.is_some() {
+        right.push(ink.span(Role::Muted, "  unified"));
+    }
     let dot = ink.glyphs.dot;
     let bottom = pane.comparison.as_ref().map_or_else(Line::default, |comparison| {
         let changes: usize = comparison.objects.iter().map(|object| object.changes.len()).sum();
@@ -83,8 +85,12 @@ fn frame(model: &Model, ink: &Ink<'_>, pane: &DiffPane, base: Frame) -> Frame {
 }
 
 /// Why there is no diff, or what is wrong beside it.
-fn reasons(ink: &Ink<'_>, application: &ApplicationView, width: usize) -> Vec<Line<'static>> {
+fn reasons(model: &Model, ink: &Ink<'_>, application: &ApplicationView, width: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
+    let cluster = model.cluster_of(application).map(|cluster| &cluster.state);
+    if let Some(ClusterState::Failed { message, .. }) = cluster.filter(|_| application.error.is_none()) {
+        lines.extend(ink.wrapped(Role::Failed, 1, &format!("{} {message}", ink.glyphs.failed), width));
+    }
     if let Some(error) = &application.error {
         lines.extend(ink.wrapped(Role::Failed, 1, &format!("{} {error}", ink.glyphs.failed), width));
     }
@@ -132,9 +138,12 @@ fn content(canvas: &mut Canvas<'_>, model: &Model, pane: &DiffPane, inner: Rect)
         return canvas.lines(inner, &lines, 0);
     }
     let (list, rest) = layout::diff_parts(inner, pane.objects.rows().len());
+    let visible = comparison.objects.iter().skip(pane.objects.offset).take(usize::from(list.height));
+    let widest = visible.map(|object| text::width(&object.id().short())).max().unwrap_or(0);
+    let name_width = (widest + 1).min(usize::from(list.width) / 2);
     for (row, object) in (0..list.height).zip(comparison.objects.iter().skip(pane.objects.offset)) {
         let here = pane.objects.row() == Some(pane.objects.offset + usize::from(row));
-        canvas.line(list, row, &object_row(model, &ink, object, here, usize::from(list.width)));
+        canvas.line(list, row, &object_row(model, &ink, object, here, name_width, usize::from(list.width)));
     }
     let Some(object) = pane.object() else { return };
     let mut told: Vec<Line<'static>> = Vec::new();
@@ -258,7 +267,14 @@ fn note_text(model: &Model, note: &Note) -> String {
 }
 
 /// One object: its sign, name, how much of it differs, and which side moved.
-fn object_row(model: &Model, ink: &Ink<'_>, object: &ObjectComparison, here: bool, width: usize) -> Line<'static> {
+fn object_row(
+    model: &Model,
+    ink: &Ink<'_>,
+    object: &ObjectComparison,
+    here: bool,
+    name_width: usize,
+    width: usize,
+) -> Line<'static> {
     let (sign, word, role) = status::object(object.state, ink.glyphs);
     let told = match object.state {
         ObjectState::Changed => text::count(object.changes.len(), "field"),
@@ -277,7 +293,6 @@ fn object_row(model: &Model, ink: &Ink<'_>, object: &ObjectComparison, here: boo
     }
     let health = status::health(object.health);
     let name = text::one_line(&object.id().short());
-    let name_width = (width / 2).clamp(12, 48);
     let mut spans = vec![
         ink.span(Role::Strong, format!(" {} ", if here { ink.glyphs.open } else { " " })),
         ink.span(role, format!("{sign} ")),
@@ -288,7 +303,8 @@ fn object_row(model: &Model, ink: &Ink<'_>, object: &ObjectComparison, here: boo
         spans.push(ink.span(role, format!(" {word}")));
     }
     spans.push(ink.plain(format!(" {origins}")));
-    spans.push(ink.outside(Role::Muted, &writer, 40));
+    let used: usize = spans.iter().map(Span::width).sum();
+    spans.push(ink.outside(Role::Muted, &writer, width.saturating_sub(used)));
     Line::from(spans)
 }
 

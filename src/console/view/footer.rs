@@ -103,23 +103,34 @@ fn count<K: Clone + PartialEq>(list: &crate::console::selection::Selection<K>) -
 /// The keys of the screen on top, those that cannot act dimmed.
 fn hints(model: &Model, ink: &Ink<'_>, width: usize) -> Line<'static> {
     let scopes = model.scopes();
-    let mut spans: Vec<Span<'static>> = vec![ink.plain(" ")];
-    let mut used = 1;
     let wanted = |spec: &&action::ActionSpec| spec.hint && scopes.contains(&spec.scope) && fits(model, spec.action);
     let mut specs: Vec<_> = action::TABLE.iter().filter(wanted).collect();
     specs.sort_by_key(|spec| scopes.iter().position(|scope| *scope == spec.scope && is_screen(*scope)).unwrap_or(9));
-    for spec in specs {
-        let Some(key) = model.settings.keymap.keys(spec).into_iter().next() else { continue };
-        let cells = text::width(&key) + text::width(spec.label) + 3;
-        if used + cells > width {
-            break;
-        }
-        used += cells;
+    // Help and the way out are never what is left out.
+    let (tail, head): (Vec<_>, Vec<_>) = specs.into_iter().partition(|spec| is_tail(spec.action));
+    let hint = |spec: &action::ActionSpec| -> Vec<Span<'static>> {
+        let Some(key) = model.settings.keymap.keys(spec).into_iter().next() else { return Vec::new() };
         let blocked = availability::why_not(model, spec.action).is_some();
         let (key_role, role) = if blocked { (Role::Muted, Role::Muted) } else { (Role::Key, Role::Plain) };
-        spans.extend([ink.span(key_role, key), ink.span(role, format!(" {}", spec.label)), ink.plain("  ")]);
+        vec![ink.span(key_role, key), ink.span(role, format!(" {}", spec.label)), ink.plain("  ")]
+    };
+    let cells = |spans: &[Span<'_>]| spans.iter().map(Span::width).sum::<usize>();
+    let tail: Vec<Span<'static>> = tail.into_iter().flat_map(hint).collect();
+    let mut spans: Vec<Span<'static>> = vec![ink.plain(" ")];
+    for spec in head {
+        let next = hint(spec);
+        if cells(&spans) + cells(&next) + cells(&tail) > width + 2 {
+            break;
+        }
+        spans.extend(next);
     }
+    spans.extend(tail);
     Line::from(spans)
+}
+
+fn is_tail(action: action::Action) -> bool {
+    use action::Action as A;
+    matches!(action, A::Help | A::Quit | A::Close)
 }
 
 fn is_screen(scope: action::Scope) -> bool {

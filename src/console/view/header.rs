@@ -24,14 +24,17 @@ pub fn draw(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     let auto = vec![ink.span(Role::Muted, format!("auto: {}", if auto(model) { "on" } else { "off" }))];
     let mut right = vec![(0, vec![mode])];
     let mut free = width.saturating_sub(spans_width(&parts[0].1) + mode_width + 2);
-    for (at_right, part) in [(false, link), (false, counts(model, &ink)), (true, auto)] {
+    let mut push = |at_right: bool, part: Vec<Span<'static>>, free: &mut usize| {
         let needed = spans_width(&part) + 3;
-        if part.is_empty() || needed > free {
-            continue;
+        if !part.is_empty() && needed <= *free {
+            *free -= needed;
+            if at_right { right.push((3, part)) } else { parts.push((3, part)) }
         }
-        free -= needed;
-        if at_right { right.push((3, part)) } else { parts.push((3, part)) }
-    }
+    };
+    push(false, link, &mut free);
+    let told = counts(model, &ink, free.saturating_sub(3));
+    push(false, told, &mut free);
+    push(true, auto, &mut free);
     if free >= 11 {
         parts.insert(0, (0, vec![ink.span(Role::Strong, "driftdeck ")]));
     }
@@ -84,8 +87,8 @@ fn link(model: &Model, ink: &Ink<'_>, cluster: &ClusterView) -> Vec<Span<'static
     }
 }
 
-/// Counts what needs a look, in words.
-fn counts(model: &Model, ink: &Ink<'_>) -> Vec<Span<'static>> {
+/// Counts what needs a look, in words, the most urgent first, as many as there is room for.
+fn counts(model: &Model, ink: &Ink<'_>, room: usize) -> Vec<Span<'static>> {
     const SHOWN: [(Standing, &str); 7] = [
         (Standing::Failed, "failed"),
         (Standing::Degraded, "degraded"),
@@ -103,10 +106,12 @@ fn counts(model: &Model, ink: &Ink<'_>) -> Vec<Span<'static>> {
     for (standing, word) in SHOWN {
         let number = standings.iter().filter(|other| **other == standing).count();
         if number > 0 {
-            if !out.is_empty() {
-                out.push(ink.plain(format!(" {} ", ink.glyphs.dot)));
+            let gap = if out.is_empty() { String::new() } else { format!(" {} ", ink.glyphs.dot) };
+            let told = format!("{number} {word}");
+            if spans_width(&out) + text::width(&gap) + text::width(&told) > room {
+                break;
             }
-            out.push(ink.span(standing.role(), format!("{number} {word}")));
+            out.extend([ink.plain(gap), ink.span(standing.role(), told)]);
         }
     }
     if out.is_empty() && standings.iter().all(|standing| *standing == Standing::Synced) {

@@ -114,8 +114,9 @@ fn repository_row(model: &Model, ink: &Ink<'_>, repository: &RepositoryView, wid
     let head = repository.head.as_ref().map_or_else(String::new, |head| head.id.short());
     let middle = match &repository.state {
         RepositoryState::Failed { message, .. } => {
+            // The address leads the message; the name already says which one it is.
             let reason =
-                message.strip_prefix(&repository.url).map_or(message.as_str(), |rest| rest.trim_start_matches(": "));
+                message.split_once(": ").filter(|(lead, _)| lead.contains("://")).map_or(&**message, |(_, rest)| rest);
             text::one_line(reason)
         }
         _ => text::one_line(&format!("{branch} {head}")),
@@ -134,14 +135,15 @@ fn repository_row(model: &Model, ink: &Ink<'_>, repository: &RepositoryView, wid
 /// Draws pane 2.
 pub fn applications(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     let ink = canvas.ink;
+    let lost = lost(model, &ink);
     let mut frame = frame(model, Pane::Applications, "2 Applications");
     frame.right = filter_label(&ink, &model.applications);
     frame.bottom = position(&ink, &model.applications);
     if model.applications.filter.is_empty() && frame.bottom.width() > 0 {
         frame.bottom.push_span(ink.span(Role::Muted, "  sort:state"));
     }
-    if let Some(lost) = lost(model, &ink) {
-        frame.right = lost;
+    if let Some(lost) = lost {
+        frame.bottom = lost;
     }
     let inner = canvas.frame(area, &frame);
     if model.fleet.applications.is_empty() {
@@ -173,8 +175,8 @@ fn lost(model: &Model, ink: &Ink<'_>) -> Option<Line<'static>> {
     let cluster = model.cluster()?;
     let ClusterState::Failed { message, since, retry_at } = &cluster.state else { return None };
     let now = model.stamp.now;
-    let retry = retry_at
-        .map_or_else(String::new, |at| format!(" next try {}", text::countdown(at.as_second() - now.as_second())));
+    let retry =
+        retry_at.map_or_else(String::new, |at| format!(", next {}", text::countdown(at.as_second() - now.as_second())));
     let lead = format!("{} lost {}{retry}: ", ink.glyphs.failed, text::age(now, *since));
     Some(Line::from(vec![ink.span(Role::Failed, lead), ink.outside(Role::Failed, message, 60)]))
 }
@@ -216,19 +218,19 @@ impl Columns {
         let stale = status::is_stale(application, model.cluster_of(application).map(|cluster| &**cluster));
         // What is old is never told by a good sign or a good colour.
         let (sign, role) = if stale { ("?", Role::Muted) } else { (standing.sign(ink.glyphs), standing.role()) };
-        let word =
-            if stale { format!("{sign} {} old", standing.word()) } else { format!("{sign} {}", standing.word()) };
         let age =
             match application.compared_at.filter(|_| stale).or(application.last_sync.as_ref().map(|last| last.time)) {
                 Some(time) => text::age(model.stamp.now, time),
                 None => "-".into(),
             };
+        // The age of what is old stands where its counts would: they may not hold any more.
+        let (delta, age) = if stale { (String::new(), format!("{age} old")) } else { (delta(application), age) };
         let message = application.error.clone().unwrap_or_default();
         let mut spans = vec![
             ink.plain(ink.fit(&text::one_line(&application.name), self.name)),
-            ink.span(role, ink.fit(&format!(" {word}"), self.state)),
-            ink.plain(ink.fit(&delta(application), self.delta)),
-            ink.span(Role::Muted, format!(" {}", ink.fit_right(&age, Self::AGE))),
+            ink.span(role, ink.fit(&format!(" {sign} {}", standing.word()), self.state)),
+            ink.plain(if stale { String::new() } else { ink.fit(&delta, self.delta) + " " }),
+            ink.span(Role::Muted, ink.fit_right(&age, if stale { self.delta + 1 + Self::AGE } else { Self::AGE })),
         ];
         if self.message > 2 {
             spans.push(ink.plain("  "));
