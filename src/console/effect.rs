@@ -6,7 +6,7 @@ use crate::{
     git::CommitId,
 };
 use jiff::Timestamp;
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// One thing to do outside the model.
@@ -77,62 +77,63 @@ pub enum Effect {
 pub fn start(engine: &Engine, effect: Effect, events: &UnboundedSender<Event>) {
     let engine = engine.clone();
     let events = events.clone();
-    let reply = move |reply: Reply| {
-        // The receiver is gone only when the console is leaving.
-        let _ = events.send(Event::Reply(reply));
-    };
-    let told = |result: Result<(), EngineError>| {
-        if let Err(error) = result {
-            reply(Reply::Failed(error.to_string()));
-        }
-    };
     match effect {
-        Effect::Fetch(repository) => told(engine.fetch(&repository)),
-        Effect::Refresh(application) => told(engine.refresh(&application)),
+        Effect::Fetch(repository) => told(engine.fetch(&repository), &events),
+        Effect::Refresh(application) => told(engine.refresh(&application), &events),
         Effect::Cancel(application) => engine.cancel(&application),
         Effect::Arm(on) => engine.arm(on),
         Effect::Copy(_) | Effect::Suspend => {}
         Effect::Plan { ticket, choices } => {
-            tokio::spawn(async move {
-                let result = engine.plan(&ticket.application, &choices).await;
-                reply(Reply::Planned(ticket, result));
-            });
+            let name = ticket.application.clone();
+            answer(events, ticket, Reply::Planned, async move { engine.plan(&name, &choices).await });
         }
         Effect::Sync { ticket, plan, confirm, wait } => {
-            tokio::spawn(async move {
-                let result = sync(&engine, &ticket, plan, confirm.as_deref(), wait).await;
-                reply(Reply::Synced(ticket, result));
+            let name = ticket.application.clone();
+            answer(events, ticket, Reply::Synced, async move {
+                let operator = engine.operator(&name)?;
+                let approved = plan.approve(operator, confirm.as_deref(), Timestamp::now())?;
+                Ok(Arc::new(engine.sync(approved, wait).await?))
             });
         }
         Effect::Commit { ticket, commit } => {
-            tokio::spawn(async move {
-                let result = engine.effect(&ticket.application, &commit.to_string()).await;
-                reply(Reply::Commit(ticket, result));
-            });
+            let name = ticket.application.clone();
+            answer(events, ticket, Reply::Commit, async move { engine.effect(&name, &commit.to_string()).await });
         }
         Effect::Revert { ticket, commit, parent, target } => {
-            tokio::spawn(async move {
-                let result = engine.revert(&ticket.application, &commit.to_string(), parent, target).await;
-                reply(Reply::Reverted(ticket, result));
+            let name = ticket.application.clone();
+            answer(events, ticket, Reply::Reverted, async move {
+                engine.revert(&name, &commit.to_string(), parent, target).await
             });
         }
         Effect::Push { ticket, reverted, commit, target } => {
-            tokio::spawn(async move {
-                let result = engine.push(&ticket.application, &reverted.to_string(), commit, target).await;
-                reply(Reply::Pushed(ticket, result));
+            let name = ticket.application.clone();
+            answer(events, ticket, Reply::Pushed, async move {
+                engine.push(&name, &reverted.to_string(), commit, target).await
             });
         }
     }
 }
 
-async fn sync(
-    engine: &Engine,
-    ticket: &Ticket,
-    plan: Arc<Plan>,
-    confirm: Option<&str>,
-    wait: bool,
-) -> Result<Arc<crate::engine::SyncReport>, EngineError> {
-    let operator = engine.operator(&ticket.application)?;
-    let approved = plan.approve(operator, confirm, Timestamp::now())?;
-    Ok(Arc::new(engine.sync(approved, wait).await?))
+fn told(result: Result<(), EngineError>, events: &UnboundedSender<Event>) {
+    if let Err(error) = result {
+        // The receiver is gone only when the console is leaving.
+        let _ = events.send(Event::Reply(Reply::Failed(error.to_string())));
+    }
+}
+
+/// Runs a question to the engine and sends its answer. A panic in it is an answer too, so that no screen waits for ever.
+fn answer<T: Send + 'static>(
+    events: UnboundedSender<Event>,
+    ticket: Ticket,
+    reply: impl FnOnce(Ticket, Result<T, EngineError>) -> Reply + Send + 'static,
+    question: impl Future<Output = Result<T, EngineError>> + Send + 'static,
+) {
+    tokio::spawn(async move {
+        let result = tokio::spawn(question).await.unwrap_or_else(|error| {
+            Err(EngineError::NotReady(format!(
+                "this failed inside driftdeck, and what became of it is not known: {error}"
+            )))
+        });
+        let _ = events.send(Event::Reply(reply(ticket, result)));
+    });
 }

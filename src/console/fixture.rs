@@ -1,12 +1,9 @@
 //! A hand-made fleet for tests: the one that the design's drawings show.
 
-use super::{
-    glyph,
-    message::{Event, Msg, Stamp},
-    model::{Model, Settings},
-    theme::Theme,
-    update,
-};
+mod driver;
+
+pub use driver::{key, model, press, send, send_after, type_text};
+
 use crate::{
     cluster::HealthStatus,
     engine::*,
@@ -14,7 +11,6 @@ use crate::{
     merge::Op,
     object::Origin,
 };
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
@@ -423,49 +419,4 @@ pub fn git_change(pushed: bool) -> Arc<GitChange> {
         author: "Jane Doe <jane@example.com>".into(),
         message: "Revert \"bump api to 1.9.0\"\n\nThis reverts commit 9f3c1e2.\n".into(),
     })
-}
-
-/// A model of that fleet, nothing touched yet.
-pub fn model(width: u16, height: u16) -> Model {
-    let settings = Settings {
-        glyphs: glyph::UNICODE,
-        theme: Theme::named("default", false).unwrap(),
-        yaml,
-        ..Settings::default()
-    };
-    let mut model = Model::new(settings, Stamp { now: now(), uptime: Duration::ZERO }, (width, height));
-    send(&mut model, Event::Fleet(Arc::new(fleet())));
-    model
-}
-
-/// Sends an event a second after the one before.
-pub fn send(model: &mut Model, event: Event) -> Vec<super::effect::Effect> {
-    send_after(model, 1_000, event)
-}
-
-/// Sends an event so many milliseconds after the one before; the screen is drawn after it.
-pub fn send_after(model: &mut Model, millis: u64, event: Event) -> Vec<super::effect::Effect> {
-    let at = Stamp { now: now(), uptime: model.stamp.uptime + Duration::from_millis(millis) };
-    let effects = update::update(model, Msg { at, event });
-    update::update(model, Msg { at, event: Event::Drawn });
-    effects
-}
-
-/// Returns a key's event by the name of the key.
-pub fn key(name: &str) -> Event {
-    let key = super::key::Key::parse(name).unwrap();
-    let modifiers = if key.ctrl { KeyModifiers::CONTROL } else { KeyModifiers::NONE };
-    Event::Key(KeyEvent::new(key.code, modifiers))
-}
-
-/// Presses keys, a second apart; returns all effects.
-pub fn press(model: &mut Model, keys: &[&str]) -> Vec<super::effect::Effect> {
-    keys.iter().flat_map(|name| send(model, key(name))).collect()
-}
-
-/// Types a text, letter by letter.
-pub fn type_text(model: &mut Model, text: &str) {
-    for c in text.chars() {
-        send(model, Event::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)));
-    }
 }

@@ -20,7 +20,7 @@ use crossterm::{
     clipboard::CopyToClipboard,
     event::{Event as Input, EventStream, KeyEventKind},
     execute,
-    terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate},
+    terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate},
 };
 use futures::{FutureExt, StreamExt};
 use jiff::Timestamp;
@@ -281,13 +281,16 @@ impl<F: FnMut(Effect, &UnboundedSender<Event>)> Console<F> {
         self.retake()
     }
 
-    /// Takes the terminal again and draws everything.
+    /// Takes the terminal again and draws everything. Who was stopped from outside had no chance to give it back first.
     fn retake(&mut self) -> io::Result<()> {
+        terminal::leave();
         terminal::enter(self.mouse)?;
         if self.keys.is_none() {
             self.keys = Some(EventStream::new());
         }
-        self.screen.clear()?;
+        // A new one draws every cell; clearing the old one would ask the terminal where its cursor is.
+        execute!(io::stdout(), Clear(ClearType::All))?;
+        self.screen = Terminal::new(CrosstermBackend::new(io::stdout()))?;
         let size = self.screen.size()?;
         self.take(Event::Resize(size.width, size.height))
     }

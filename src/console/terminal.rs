@@ -11,14 +11,20 @@ use crossterm::{
 };
 use std::{
     io::{self, Write},
-    panic, thread,
+    panic,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
 };
+
+/// Whether the terminal is taken. Leaving the alternate screen twice would put the cursor back over what was written between.
+static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// Takes the terminal.
 ///
 /// # Errors
 /// Where standard output is no terminal.
 pub fn enter(mouse: bool) -> io::Result<()> {
+    TAKEN.store(true, Ordering::SeqCst);
     terminal::enable_raw_mode()?;
     let mut out = io::stdout();
     execute!(out, terminal::EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange, cursor::Hide)?;
@@ -30,6 +36,9 @@ pub fn enter(mouse: bool) -> io::Result<()> {
 
 /// Gives the terminal back, every mode by itself, so that one that fails leaves none behind.
 pub fn leave() {
+    if !TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
     let mut out = io::stdout();
     let _ = execute!(out, terminal::EndSynchronizedUpdate);
     let _ = execute!(out, DisableMouseCapture);

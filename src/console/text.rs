@@ -43,6 +43,24 @@ pub fn cut(text: &str, max: usize, ellipsis: &str) -> String {
     out
 }
 
+/// Cuts a text to `max` cells from its start: the end says most.
+pub fn cut_start(text: &str, max: usize, ellipsis: &str) -> String {
+    if width(text) <= max {
+        return text.to_owned();
+    }
+    let mut kept = Vec::new();
+    let mut used = width(ellipsis);
+    for grapheme in text.graphemes(true).rev() {
+        used += UnicodeWidthStr::width(grapheme);
+        if used > max {
+            break;
+        }
+        kept.push(grapheme);
+    }
+    kept.push(if width(ellipsis) <= max { ellipsis } else { "" });
+    kept.into_iter().rev().collect()
+}
+
 /// Cuts or pads a text to exactly `cells` cells.
 pub fn fit(text: &str, cells: usize, ellipsis: &str) -> String {
     let mut out = cut(text, cells, ellipsis);
@@ -128,6 +146,8 @@ mod tests {
     fn a_wide_character_is_never_cut_in_half() {
         assert_eq!(cut("字字字", 5, "…"), "字字…");
         assert_eq!(fit("字字字", 4, "…"), "字… ");
+        assert_eq!(cut_start("字字字", 5, "…"), "…字字");
+        assert_eq!(cut_start("abc", 0, "…"), "");
         assert_eq!(width(&fit("e\u{301}te\u{301}", 6, "..")), 6);
     }
 

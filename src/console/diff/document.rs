@@ -231,7 +231,7 @@ impl<'a> Fields<'a> {
                 }
             }
         }
-        found.or_else(|| match self.changes.as_slice() {
+        found.or(match self.changes.as_slice() {
             [(_, only)] => Some(*only),
             _ => None,
         })
@@ -295,11 +295,12 @@ mod tests {
     use serde_json::json;
 
     fn lines(document: &DiffDocument) -> Vec<&DiffLine> {
-        let line = |row| match row {
-            &DiffRow::Line(ref line) => Some(line),
+        let rows = document.rows.iter();
+        rows.filter_map(|row| match row {
+            DiffRow::Line(line) => Some(line),
             _ => None,
-        };
-        document.rows.iter().filter_map(line).collect()
+        })
+        .collect()
     }
 
     #[test]

@@ -211,6 +211,7 @@ fn name(model: &mut Model, key: Key) -> Option<Vec<Effect>> {
     };
     match key.code {
         KeyCode::Char('c') if key.ctrl => dispatch::quit(model),
+        KeyCode::Up | KeyCode::Down | KeyCode::PageUp | KeyCode::PageDown => return None,
         KeyCode::Esc => _ = model.layers.pop(),
         KeyCode::Tab | KeyCode::BackTab => *field = Field::Cancel,
         _ => _ = edit(typed, key),

@@ -60,9 +60,7 @@ pub fn draw_full(canvas: &mut Canvas<'_>, model: &Model, pane: &DiffPane, area: 
 
 fn frame(model: &Model, ink: &Ink<'_>, pane: &DiffPane, base: Frame) -> Frame {
     let mut right = vec![ink.plain(pane.sides.clone())];
-    let age = model
-        .shown_application()
-        .filter(|application| status::is_stale(application, model.cluster_of(application).map(|cluster| &**cluster)));
+    let age = model.shown_application().filter(|_| stale(model));
     if let Some(time) = age.and_then(|application| application.compared_at) {
         right.push(ink.span(Role::Failed, format!("  {} old", text::age(model.stamp.now, time))));
     }
@@ -82,6 +80,11 @@ fn frame(model: &Model, ink: &Ink<'_>, pane: &DiffPane, base: Frame) -> Frame {
         ))
     });
     Frame { right: Line::from(right), bottom, ..base }
+}
+
+fn stale(model: &Model) -> bool {
+    let shown = model.shown_application();
+    shown.is_some_and(|view| status::is_stale(view, model.cluster_of(view).map(|cluster| &**cluster)))
 }
 
 /// Why there is no diff, or what is wrong beside it.
@@ -129,12 +132,8 @@ fn content(canvas: &mut Canvas<'_>, model: &Model, pane: &DiffPane, inner: Rect)
     let Some(comparison) = &pane.comparison else { return };
     let differing = comparison.objects.iter().filter(|object| object.state != ObjectState::Synced).count();
     if comparison.objects.is_empty() {
-        let lines = ink.wrapped(
-            Role::Muted,
-            1,
-            &format!("{} no difference, and no object", ink.glyphs.ok),
-            usize::from(inner.width),
-        );
+        let told = "no object: neither Git nor the cluster has one";
+        let lines = ink.wrapped(Role::Muted, 1, told, usize::from(inner.width));
         return canvas.lines(inner, &lines, 0);
     }
     let (list, rest) = layout::diff_parts(inner, pane.objects.rows().len());
@@ -158,7 +157,9 @@ fn content(canvas: &mut Canvas<'_>, model: &Model, pane: &DiffPane, inner: Rect)
     }
     if pane.document.rows.is_empty() && object.error.is_none() && object.hook.is_none() {
         let text = if differing == 0 { "no difference in any object" } else { "no difference in this object" };
-        told.push(Line::from(ink.span(Role::Ok, format!(" {} {text}", ink.glyphs.ok))));
+        // What is old is not told by a good sign.
+        let (sign, role) = if stale(model) { ("?", Role::Muted) } else { (ink.glyphs.ok, Role::Ok) };
+        told.push(Line::from(ink.span(role, format!(" {sign} {text}"))));
     }
     if !object.extras.is_empty() {
         let fields = text::count(object.extras.len(), "live field");
@@ -209,11 +210,14 @@ fn document(canvas: &mut Canvas<'_>, model: &Model, pane: &DiffPane, object: &Ob
 fn title(ink: &Ink<'_>, pane: &DiffPane, object: &ObjectComparison, hunk: usize, width: usize) -> Line<'static> {
     let rule = ink.glyphs.rule;
     let field = pane.document.hunks.get(hunk).map(|hunk| hunk.field.as_str()).unwrap_or_default();
-    let field = if field.is_empty() { String::new() } else { format!(" {} {field}", ink.glyphs.dot) };
     let end = format!(" hunk {}/{} {rule}{rule}", hunk + 1, pane.document.hunks.len());
-    let lead = format!(" {rule}{rule} {}{field} ", text::one_line(&object.id().short()));
     let room = width.saturating_sub(text::width(&end) + 1);
-    let lead = ink.cut(&lead, room.saturating_sub(1));
+    let mut lead = ink.cut(&format!(" {rule}{rule} {}", text::one_line(&object.id().short())), room);
+    let left = room.saturating_sub(text::width(&lead) + 4);
+    if !field.is_empty() && left > 4 {
+        lead = format!("{lead} {} {}", ink.glyphs.dot, text::cut_start(field, left, ink.glyphs.ellipsis));
+    }
+    lead.push(' ');
     let fill = rule.repeat(room.saturating_sub(text::width(&lead)));
     let role = if hunk == pane.hunk { Role::Title } else { Role::Muted };
     Line::from(ink.span(role, format!("{lead}{fill}{end}")))

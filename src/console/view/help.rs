@@ -17,6 +17,11 @@ pub fn draw(canvas: &mut Canvas<'_>, model: &Model, screen: &HelpScreen, body: R
     let inner = canvas.frame(body, &frame);
     let search = vec![ink.span(Role::Key, " /"), ink.outside(Role::Plain, &screen.filter, 60), ink.plain("_")];
     canvas.line(inner, 0, &Line::from(search));
+    // The whole sentence of the row under the cursor, which the row itself may have no room for.
+    if let Some(spec) = rows.get(screen.row) {
+        let told = format!(" {}: {}", spec.label, spec.help);
+        canvas.line(inner, 1, &Line::from(ink.outside(Role::Muted, &told, usize::from(inner.width))));
+    }
     let list = Rect { y: inner.y + 2.min(inner.height), height: inner.height.saturating_sub(2), ..inner };
     // What is below help decides what can be done.
     let mut below = model.clone();

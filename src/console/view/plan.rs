@@ -46,17 +46,22 @@ pub fn counts(ink: &Ink<'_>, counts: &Counts) -> Line<'static> {
     Line::from(spans)
 }
 
-fn area(body: Rect, lines: usize) -> Rect {
-    // Two rows of frame and one for the answer.
-    centred(body, body.width.min(96), u16::try_from(lines).unwrap_or(u16::MAX).saturating_add(4))
+/// Rows below the text that never scroll away: the name field where one is needed, and the answer.
+fn pinned(model: &Model, screen: &PlanScreen) -> u16 {
+    if screen.typed_needed(model.settings.confirm_always) { 4 } else { 2 }
+}
+
+fn area(body: Rect, lines: usize, pinned: u16) -> Rect {
+    centred(body, body.width.min(96), u16::try_from(lines).unwrap_or(u16::MAX).saturating_add(2 + pinned))
 }
 
 /// Returns the lines above the answer and where they stand.
 pub fn text_area(model: &Model, screen: &PlanScreen, body: Rect) -> (Vec<Line<'static>>, Rect) {
     let width = usize::from(body.width.min(96)).saturating_sub(2);
     let lines = lines(model, screen, width);
-    let inner = layout::inside(area(body, lines.len()));
-    let height = inner.height.saturating_sub(2);
+    let pinned = pinned(model, screen);
+    let inner = layout::inside(area(body, lines.len(), pinned));
+    let height = inner.height.saturating_sub(pinned);
     (lines, Rect { height, ..inner })
 }
 
@@ -111,10 +116,6 @@ fn lines(model: &Model, screen: &PlanScreen, width: usize) -> Vec<Line<'static>>
             }
             lines.push(Line::default());
             lines.push(options(&ink, screen));
-            if screen.typed_needed(model.settings.confirm_always) {
-                lines.push(Line::default());
-                lines.push(name_field(model, &ink, screen));
-            }
         }
     }
     lines
@@ -302,7 +303,7 @@ pub fn answers(
     match blocked {
         None => spans.extend([ink.span(Role::Key, key.to_owned()), ink.span(Role::Strong, format!("  {label}"))]),
         Some(reason) => {
-            let room = width.saturating_sub(30 + text::width(label));
+            let room = width.saturating_sub(26 + text::width(key) + text::width(label) + 4);
             spans.push(ink.span(Role::Muted, format!("{key}  {label}: ")));
             spans.push(ink.outside(Role::Muted, reason, room));
         }
@@ -314,7 +315,7 @@ pub fn answers(
 pub fn draw(canvas: &mut Canvas<'_>, model: &Model, screen: &PlanScreen, body: Rect) {
     let ink = canvas.ink;
     let (lines, place) = text_area(model, screen, body);
-    let area = area(body, lines.len());
+    let area = area(body, lines.len(), pinned(model, screen));
     canvas.clear(area);
     let application = model.fleet.application(&screen.ticket.application);
     let cluster = application.and_then(|application| model.cluster_of(application));
@@ -346,6 +347,9 @@ pub fn draw(canvas: &mut Canvas<'_>, model: &Model, screen: &PlanScreen, body: R
     };
     let inner = canvas.frame(area, &frame);
     canvas.lines(place, &lines, screen.scroll);
+    if screen.typed_needed(model.settings.confirm_always) {
+        canvas.line(inner, inner.height.saturating_sub(3), &name_field(model, &ink, screen));
+    }
     let blocked = availability::approval_missing(model, screen);
     let width = usize::from(inner.width);
     let answer = answers(&ink, screen.field, "a", "approve and apply", blocked.as_deref(), width);
