@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-/// Where an action's keys count. Inner scopes come before outer ones: see [`super::keymap::scopes`].
+/// Where an action's keys count. Inner scopes come before outer ones: see `Model::scopes`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {

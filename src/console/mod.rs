@@ -1,7 +1,7 @@
 //! The terminal program: a model, a pure update, a pure view, and effects as values run at the edge.
 //!
-//! See [`run`] for the entry point. [`message`] -> [`update`] -> [`model`] -> [`view`]; what `update` wants done outside is an
-//! [`effect`], started by `runtime` and answered by another message. What can be done at all stands in [`action::TABLE`].
+//! See [`run`] for the entry point. `message` -> `update` -> `model` -> `view`; what `update` wants done outside is an
+//! `effect`, started by `runtime` and answered by another message. What can be done at all stands in [`action::TABLE`].
 
 pub mod action;
 mod availability;
