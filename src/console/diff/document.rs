@@ -1,0 +1,366 @@
+//! Changed lines of one object, in hunks, with both sides' line numbers, the side that moved, and word-level marks.
+
+use super::path;
+use crate::{
+    console::text,
+    engine::{Change, ChangeOrigin, ObjectComparison},
+    git::CommitId,
+    merge::Op,
+    object::Pointer,
+};
+use serde_json::Value;
+use similar::{Algorithm, ChangeTag, DiffOp, TextDiff};
+use std::time::{Duration, Instant};
+
+/// Time after which a diff falls back to coarser marks.
+const DEADLINE: Duration = Duration::from_millis(100);
+/// Columns after which a line is cut.
+const MAX_COLUMNS: usize = 3_000;
+/// What stands for a Secret's value that differs; see `object::mask_pair`.
+const MASKED: &str = "**** (changed, masked)";
+/// Makes the two sides' masks differ, so that a changed Secret value shows as a changed line; never on the screen.
+const LIVE_MARK: char = '\u{1}';
+
+/// What a diff is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Sources<'a> {
+    /// Live object as YAML.
+    pub live: Option<&'a str>,
+    /// Object after applying, as YAML.
+    pub desired: Option<&'a str>,
+    /// The comparison, for origins and names.
+    pub object: &'a ObjectComparison,
+    /// Unchanged lines around a change.
+    pub context: usize,
+}
+
+/// Which side a line stands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// Both.
+    Same,
+    /// Only live.
+    Removed,
+    /// Only after applying.
+    Added,
+}
+
+/// What is known about a changed line, shown beside it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Note {
+    /// Who wrote the live value, and when (RFC 3339).
+    SetBy(String, Option<String>),
+    /// Git did not change it: the cluster did.
+    GitUnchanged,
+    /// The commit that wrote it.
+    Commit(CommitId),
+}
+
+/// One line of either side.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DiffLine {
+    /// Which side.
+    pub sign: Sign,
+    /// Line number in live.
+    pub live: Option<usize>,
+    /// Line number after applying.
+    pub desired: Option<usize>,
+    /// Text, cleaned; true: this part differs.
+    pub segments: Vec<(bool, String)>,
+    /// Which side moved.
+    pub origin: Option<ChangeOrigin>,
+    /// What is known about it.
+    pub note: Option<Note>,
+}
+
+/// One row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DiffRow {
+    /// Title of a hunk.
+    Title(usize),
+    /// So many unchanged lines are left out.
+    Fold(usize),
+    /// A line.
+    Line(DiffLine),
+}
+
+/// One hunk.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hunk {
+    /// Row of its title.
+    pub row: usize,
+    /// The field in which its changes lie, as operators read it.
+    pub field: String,
+}
+
+/// All rows of one object.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DiffDocument {
+    /// Rows.
+    pub rows: Vec<DiffRow>,
+    /// Hunks.
+    pub hunks: Vec<Hunk>,
+    /// Changed lines.
+    pub changed: usize,
+}
+
+/// Computes the rows.
+pub fn build(sources: &Sources<'_>) -> DiffDocument {
+    let live = sources.live.unwrap_or_default().replace(MASKED, &format!("{MASKED}{LIVE_MARK}"));
+    let desired = sources.desired.unwrap_or_default();
+    let diff = TextDiff::configure().algorithm(Algorithm::Myers).timeout(DEADLINE).diff_lines(live.as_str(), desired);
+    let deadline = Instant::now() + DEADLINE;
+    let fields = Fields::new(sources, &live, desired);
+    let mut document = DiffDocument::default();
+    let mut next_old = 0;
+    for group in diff.grouped_ops(sources.context) {
+        let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
+        let hunk = document.hunks.len();
+        document.hunks.push(Hunk { row: document.rows.len(), field: fields.title(&group) });
+        document.rows.push(DiffRow::Title(hunk));
+        let skipped = first.old_range().start.saturating_sub(next_old);
+        if skipped > 0 {
+            document.rows.push(DiffRow::Fold(skipped));
+        }
+        next_old = last.old_range().end;
+        let common = fields.common(&group);
+        let mut noted: Vec<(*const Change, Sign)> = Vec::new();
+        for op in &group {
+            for change in diff.iter_inline_changes_deadline(op, Some(deadline)) {
+                let sign = match change.tag() {
+                    ChangeTag::Equal => Sign::Same,
+                    ChangeTag::Delete => Sign::Removed,
+                    ChangeTag::Insert => Sign::Added,
+                };
+                let (old, new) = (change.old_index(), change.new_index());
+                let cause = if sign == Sign::Same { None } else { fields.cause(old, new).or(common) };
+                let note = cause.and_then(|cause| {
+                    let seen = (std::ptr::from_ref(cause), sign);
+                    let first = !noted.contains(&seen);
+                    noted.push(seen);
+                    first.then(|| note(cause, sign)).flatten()
+                });
+                document.changed += usize::from(sign != Sign::Same);
+                document.rows.push(DiffRow::Line(DiffLine {
+                    sign,
+                    live: old.map(|line| line + 1),
+                    desired: new.map(|line| line + 1),
+                    segments: segments(change.iter_strings_lossy(), matches!(op, DiffOp::Replace { .. })),
+                    origin: cause.map(|cause| cause.origin),
+                    note,
+                }));
+            }
+        }
+    }
+    let rest = diff.old_len().saturating_sub(next_old);
+    if !document.hunks.is_empty() && rest > 0 {
+        document.rows.push(DiffRow::Fold(rest));
+    }
+    document
+}
+
+fn note(cause: &Change, sign: Sign) -> Option<Note> {
+    let drifted = matches!(cause.origin, ChangeOrigin::Drift | ChangeOrigin::Both);
+    match sign {
+        Sign::Removed if drifted => cause.manager.clone().map(|manager| Note::SetBy(manager, cause.time.clone())),
+        Sign::Added if cause.origin == ChangeOrigin::Drift => Some(Note::GitUnchanged),
+        Sign::Added => cause.commit.map(Note::Commit),
+        _ => None,
+    }
+}
+
+/// Cleans a line's parts, drops its line break, and cuts it. Marks count only where a part of the line stays the same.
+fn segments<'a>(parts: impl Iterator<Item = (bool, std::borrow::Cow<'a, str>)>, marks: bool) -> Vec<(bool, String)> {
+    let mut out: Vec<(bool, String)> = Vec::new();
+    let mut columns = 0;
+    for (changed, part) in parts {
+        let part = text::one_line_keeping_indent(&part.replace(LIVE_MARK, ""));
+        let part = text::cut(&part, MAX_COLUMNS - columns, "\u{2026}");
+        columns += text::width(&part);
+        if !part.is_empty() {
+            out.push((changed && marks, part));
+        }
+    }
+    if out.iter().all(|(changed, _)| *changed) {
+        out.iter_mut().for_each(|(changed, _)| *changed = false);
+    }
+    out
+}
+
+/// The fields on both sides' lines, and the changes that explain them.
+struct Fields<'a> {
+    live: Vec<Vec<String>>,
+    desired: Vec<Vec<String>>,
+    object: &'a ObjectComparison,
+    changes: Vec<(Pointer, &'a Change)>,
+}
+
+impl<'a> Fields<'a> {
+    fn new(sources: &Sources<'a>, live: &str, desired: &str) -> Self {
+        let object = sources.object;
+        let changes = object.changes.iter().map(|change| (Pointer::from(change.path.as_str()), change)).collect();
+        Self { live: path::paths(live), desired: path::paths(desired), object, changes }
+    }
+
+    /// Finds the change whose field is on a changed line.
+    fn cause(&self, old: Option<usize>, new: Option<usize>) -> Option<&'a Change> {
+        let on = |line: &[String], added: bool| {
+            let fits = |(pointer, change): &&(Pointer, &'a Change)| {
+                let side = if added { change.op != Op::Remove } else { change.op != Op::Add };
+                side && line.starts_with(&pointer.0)
+            };
+            self.changes.iter().filter(fits).max_by_key(|(pointer, _)| pointer.0.len()).map(|(_, change)| *change)
+        };
+        match (old, new) {
+            (_, Some(line)) => self.desired.get(line).and_then(|line| on(line, true)),
+            (Some(line), None) => self.live.get(line).and_then(|line| on(line, false)),
+            (None, None) => None,
+        }
+    }
+
+    /// Returns a change for the lines that no field explains: one of the hunk's if they have one origin, else the object's only one.
+    fn common(&self, group: &[DiffOp]) -> Option<&'a Change> {
+        let mut found: Option<&'a Change> = None;
+        for line in changed_lines(group).1.filter_map(|line| self.desired.get(line)) {
+            for (pointer, change) in &self.changes {
+                if line.starts_with(&pointer.0) {
+                    if found.is_some_and(|found| found.origin != change.origin) {
+                        return None;
+                    }
+                    found = found.or(Some(change));
+                }
+            }
+        }
+        found.or(match self.changes.as_slice() {
+            [(_, only)] => Some(*only),
+            _ => None,
+        })
+    }
+
+    /// Names the deepest field that holds all changed lines of a hunk; list items by their `name`.
+    fn title(&self, group: &[DiffOp]) -> String {
+        let (old, new) = changed_lines(group);
+        let lines = old.filter_map(|line| self.live.get(line)).chain(new.filter_map(|line| self.desired.get(line)));
+        let mut common: Option<Vec<String>> = None;
+        for line in lines {
+            let shared = match common {
+                None => line.clone(),
+                Some(common) => common.iter().zip(line).take_while(|(a, b)| a == b).map(|(a, _)| a.clone()).collect(),
+            };
+            common = Some(shared);
+        }
+        let common = common.unwrap_or_default();
+        let sides = &self.object.sides;
+        let root = sides.desired.as_deref().or(sides.live.as_deref());
+        text::one_line(&dotted(&common, root))
+    }
+}
+
+/// Returns the changed lines of a hunk on both sides.
+fn changed_lines(group: &[DiffOp]) -> (impl Iterator<Item = usize> + '_, impl Iterator<Item = usize> + '_) {
+    let changed = |op: &&DiffOp| !matches!(op, DiffOp::Equal { .. });
+    let old = group.iter().filter(changed).flat_map(DiffOp::old_range);
+    let new = group.iter().filter(changed).flat_map(DiffOp::new_range);
+    (old, new)
+}
+
+/// Writes a path as operators read it: `spec.containers[api].image`.
+fn dotted(path: &[String], root: Option<&Value>) -> String {
+    let mut out = String::new();
+    let mut at = root;
+    for segment in path {
+        match at {
+            Some(Value::Array(items)) => {
+                let item = segment.parse::<usize>().ok().and_then(|index| items.get(index));
+                let name = item.and_then(|item| item.get("name")).and_then(Value::as_str);
+                out.push_str(&format!("[{}]", name.unwrap_or(segment)));
+                at = item;
+            }
+            _ => {
+                if !out.is_empty() {
+                    out.push('.');
+                }
+                out.push_str(segment);
+                at = at.and_then(|value| value.get(segment));
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console::fixture;
+    use serde_json::json;
+
+    fn lines(document: &DiffDocument) -> Vec<&DiffLine> {
+        let rows = document.rows.iter();
+        rows.filter_map(|row| match row {
+            DiffRow::Line(line) => Some(line),
+            _ => None,
+        })
+        .collect()
+    }
+
+    #[test]
+    fn hunks_are_titled_by_field_and_lines_say_which_side_moved() {
+        let object = fixture::deployment();
+        let live = fixture::yaml(object.sides.live.as_ref().unwrap());
+        let desired = fixture::yaml(object.sides.desired.as_ref().unwrap());
+        let document = build(&Sources { live: Some(&live), desired: Some(&desired), object: &object, context: 1 });
+        let titles: Vec<&str> = document.hunks.iter().map(|hunk| hunk.field.as_str()).collect();
+        assert_eq!(titles, ["spec.replicas", "spec.template.spec.containers[api].image"]);
+        let changed: Vec<_> = lines(&document).into_iter().filter(|line| line.sign != Sign::Same).collect();
+        let origins: Vec<_> = changed.iter().map(|line| line.origin.unwrap()).collect();
+        assert_eq!(origins, [ChangeOrigin::Drift, ChangeOrigin::Drift, ChangeOrigin::Git, ChangeOrigin::Git]);
+        assert!(matches!(&changed[0].note, Some(Note::SetBy(manager, _)) if manager == "kubectl-edit"));
+        assert_eq!(changed[1].note, Some(Note::GitUnchanged));
+        assert!(changed[2].segments.iter().any(|(mark, _)| *mark), "word-level marks");
+    }
+
+    #[test]
+    fn a_changed_secret_value_is_a_changed_line_without_the_value() {
+        let mut object = fixture::deployment();
+        object.changes.clear();
+        let side = "data:\n  a: '**** (changed, masked)'\n  b: '**** (same, masked)'\n";
+        let document = build(&Sources { live: Some(side), desired: Some(side), object: &object, context: 3 });
+        assert_eq!(document.changed, 2);
+        let text: String = lines(&document).iter().flat_map(|line| &line.segments).map(|(_, text)| &**text).collect();
+        assert!(!text.contains(LIVE_MARK) && text.contains("changed, masked"));
+    }
+
+    #[test]
+    fn a_new_object_is_one_hunk_of_additions() {
+        let mut object = fixture::deployment();
+        object.sides.live = None;
+        let desired = fixture::yaml(&json!({"kind": "ConfigMap", "data": {"a": "1"}}));
+        let document = build(&Sources { live: None, desired: Some(&desired), object: &object, context: 3 });
+        assert_eq!(document.hunks.len(), 1);
+        assert!(lines(&document).iter().all(|line| line.sign == Sign::Added && line.live.is_none()));
+    }
+
+    #[test]
+    fn hostile_and_endless_lines_are_cleaned_and_cut() {
+        let object = fixture::deployment();
+        let live = format!("a: {}\n", "x".repeat(50_000));
+        let document =
+            build(&Sources { live: Some(&live), desired: Some("a: \u{1b}[2J\u{202e}\n"), object: &object, context: 3 });
+        for line in lines(&document) {
+            let text: String = line.segments.iter().map(|(_, text)| text.as_str()).collect();
+            assert!(text::width(&text) <= MAX_COLUMNS && !text.contains('\u{1b}') && !text.contains('\u{202e}'));
+        }
+    }
+
+    #[test]
+    fn a_big_and_wholly_different_object_is_done_in_bounded_time() {
+        let object = fixture::deployment();
+        let text =
+            |salt: usize| (0..20_000).map(|n| format!("k{}: v{n}\n", n * 7919 % 20_011 + salt)).collect::<String>();
+        let (live, desired) = (text(0), text(1));
+        let started = Instant::now();
+        let document = build(&Sources { live: Some(&live), desired: Some(&desired), object: &object, context: 3 });
+        assert!(document.changed > 0);
+        assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    }
+}

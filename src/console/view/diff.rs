@@ -1,0 +1,324 @@
+//! Pane 0: the objects of the application and the changed lines of one of them; the reason where there is no diff.
+
+use super::{
+    canvas::{Canvas, Frame, Ink},
+    lists,
+};
+use crate::{
+    console::{
+        diff::{DiffLine, DiffPane, DiffRow, Note, Sign},
+        layout,
+        model::{Model, Pane},
+        status, text,
+        theme::Role,
+    },
+    engine::{ApplicationView, Change, ChangeOrigin, ClusterState, ObjectComparison, ObjectState, Work},
+    object::Severity,
+};
+use ratatui::{
+    layout::Rect,
+    text::{Line, Span},
+};
+
+/// Draws the pane.
+pub fn draw(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
+    let ink = canvas.ink;
+    let name = model.subject.as_deref().map_or_else(String::new, |name| format!("  {}", text::one_line(name)));
+    let frame = frame(model, &ink, &model.diff, lists::frame(model, Pane::Diff, &format!("0 Diff{name}")));
+    let inner = canvas.frame(area, &frame);
+    match model.shown_application() {
+        None => {
+            let lines = ink.wrapped(Role::Muted, 1, "an application's diff is shown here", usize::from(inner.width));
+            canvas.lines(inner, &lines, 0);
+        }
+        Some(application) => {
+            let told = reasons(model, &ink, application, usize::from(inner.width));
+            let room = if model.diff.comparison.is_some() { inner.height / 3 } else { inner.height };
+            let height = u16::try_from(told.len()).unwrap_or(u16::MAX).min(room);
+            canvas.lines(Rect { height, ..inner }, &told, 0);
+            if model.diff.comparison.is_some() {
+                let rest = Rect { y: inner.y + height, height: inner.height - height, ..inner };
+                content(canvas, model, &model.diff, rest);
+            }
+        }
+    }
+}
+
+/// Draws a diff on the whole screen.
+pub fn draw_full(canvas: &mut Canvas<'_>, model: &Model, pane: &DiffPane, area: Rect) {
+    let ink = canvas.ink;
+    let name = pane.comparison.as_ref().map_or_else(String::new, |comparison| text::one_line(&comparison.application));
+    let base = Frame {
+        title: Line::from(ink.span(Role::Focus, format!("Diff  {name}"))),
+        style: ink.theme.style(Role::Focus),
+        ..Frame::default()
+    };
+    let frame = frame(model, &ink, pane, base);
+    let inner = canvas.frame(area, &frame);
+    content(canvas, model, pane, inner);
+}
+
+fn frame(model: &Model, ink: &Ink<'_>, pane: &DiffPane, base: Frame) -> Frame {
+    let mut right = vec![ink.plain(pane.sides.clone())];
+    let age = model.shown_application().filter(|_| stale(model));
+    if let Some(time) = age.and_then(|application| application.compared_at) {
+        right.push(ink.span(Role::Failed, format!("  {} old", text::age(model.stamp.now, time))));
+    }
+    if pane.comparison.is_some() {
+        right.push(ink.span(Role::Muted, "  unified"));
+    }
+    let dot = ink.glyphs.dot;
+    let bottom = pane.comparison.as_ref().map_or_else(Line::default, |comparison| {
+        let changes: usize = comparison.objects.iter().map(|object| object.changes.len()).sum();
+        let objects = text::count(comparison.objects.len(), "object");
+        let hunks = pane.document.hunks.len();
+        let hunk = if hunks > 0 { format!("hunk {}/{hunks} {dot} ", pane.hunk + 1) } else { String::new() };
+        let managed = if pane.server_fields { "shown" } else { "hidden" };
+        Line::from(format!(
+            "{hunk}{objects} {dot} {} {dot} managed fields {managed} (m)",
+            text::count(changes, "field")
+        ))
+    });
+    Frame { right: Line::from(right), bottom, ..base }
+}
+
+fn stale(model: &Model) -> bool {
+    let shown = model.shown_application();
+    shown.is_some_and(|view| status::is_stale(view, model.cluster_of(view).map(|cluster| &**cluster)))
+}
+
+/// Why there is no diff, or what is wrong beside it.
+fn reasons(model: &Model, ink: &Ink<'_>, application: &ApplicationView, width: usize) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    let cluster = model.cluster_of(application).map(|cluster| &cluster.state);
+    if let Some(ClusterState::Failed { message, .. }) = cluster.filter(|_| application.error.is_none()) {
+        lines.extend(ink.wrapped(Role::Failed, 1, &format!("{} {message}", ink.glyphs.failed), width));
+    }
+    if let Some(error) = &application.error {
+        lines.extend(ink.wrapped(Role::Failed, 1, &format!("{} {error}", ink.glyphs.failed), width));
+    }
+    let waiting = match &application.work {
+        Work::Waiting(what) => Some(format!("waiting for {what}")),
+        Work::Rendering => Some("rendering".into()),
+        Work::Comparing(done, total) => Some(format!("comparing {done}/{total}")),
+        _ => None,
+    };
+    match &application.comparison {
+        None => lines.extend(
+            waiting
+                .iter()
+                .flat_map(|text| ink.wrapped(Role::Running, 1, &format!("{} {text}", ink.glyphs.running), width)),
+        ),
+        Some(comparison) => {
+            for issue in &comparison.issues {
+                let place = match (&issue.path, issue.line) {
+                    (Some(path), Some(line)) => format!("{path}:{line}: "),
+                    (Some(path), None) => format!("{path}: "),
+                    _ => String::new(),
+                };
+                let role = if issue.severity == Severity::Error { Role::Failed } else { Role::Pending };
+                lines.extend(ink.wrapped(role, 1, &format!("! {place}{}", issue.message), width));
+            }
+        }
+    }
+    if lines.is_empty() && application.comparison.is_none() {
+        lines.extend(ink.wrapped(Role::Muted, 1, "not compared yet", width));
+    }
+    lines
+}
+
+fn content(canvas: &mut Canvas<'_>, model: &Model, pane: &DiffPane, inner: Rect) {
+    let ink = canvas.ink;
+    let Some(comparison) = &pane.comparison else { return };
+    let differing = comparison.objects.iter().filter(|object| object.state != ObjectState::Synced).count();
+    if comparison.objects.is_empty() {
+        let told = "no object: neither Git nor the cluster has one";
+        let lines = ink.wrapped(Role::Muted, 1, told, usize::from(inner.width));
+        return canvas.lines(inner, &lines, 0);
+    }
+    let (list, rest) = layout::diff_parts(inner, pane.objects.rows().len());
+    let visible = comparison.objects.iter().skip(pane.objects.offset).take(usize::from(list.height));
+    let widest = visible.map(|object| text::width(&object.id().short())).max().unwrap_or(0);
+    let name_width = (widest + 1).min(usize::from(list.width) / 2);
+    for (row, object) in (0..list.height).zip(comparison.objects.iter().skip(pane.objects.offset)) {
+        let here = pane.objects.row() == Some(pane.objects.offset + usize::from(row));
+        canvas.line(list, row, &object_row(model, &ink, object, here, name_width, usize::from(list.width)));
+    }
+    let Some(object) = pane.object() else { return };
+    let mut told: Vec<Line<'static>> = Vec::new();
+    let width = usize::from(rest.width);
+    if let Some(error) = &object.error {
+        told.extend(ink.wrapped(Role::Pending, 1, &format!("? {error}"), width));
+    } else if !object.message.is_empty() {
+        told.extend(ink.wrapped(Role::Pending, 1, &object.message, width));
+    }
+    if let Some(hook) = &object.hook {
+        told.extend(ink.wrapped(Role::Muted, 1, &format!("a hook ({hook}): listed, not compared, not applied"), width));
+    }
+    if pane.document.rows.is_empty() && object.error.is_none() && object.hook.is_none() {
+        let text = if differing == 0 { "no difference in any object" } else { "no difference in this object" };
+        // What is old is not told by a good sign.
+        let (sign, role) = if stale(model) { ("?", Role::Muted) } else { (ink.glyphs.ok, Role::Ok) };
+        told.push(Line::from(ink.span(role, format!(" {sign} {text}"))));
+    }
+    if !object.extras.is_empty() {
+        let fields = text::count(object.extras.len(), "live field");
+        told.extend(ink.wrapped(Role::Muted, 1, &format!("{fields} that Git does not set"), width));
+    }
+    let height = u16::try_from(told.len()).unwrap_or(u16::MAX).min(rest.height);
+    canvas.lines(Rect { height, ..rest }, &told, 0);
+    let rest = Rect { y: rest.y + height, height: rest.height - height, ..rest };
+    document(canvas, model, pane, object, rest);
+}
+
+fn document(canvas: &mut Canvas<'_>, model: &Model, pane: &DiffPane, object: &ObjectComparison, area: Rect) {
+    let ink = canvas.ink;
+    let rows = &pane.document.rows;
+    // The legend stands below where it costs no line of the diff.
+    let legend = area.height > 4 && rows.len() + 2 <= usize::from(area.height);
+    let digits = rows
+        .iter()
+        .filter_map(|row| match row {
+            DiffRow::Line(line) => line.live.max(line.desired),
+            _ => None,
+        })
+        .max()
+        .map_or(3, |line| line.to_string().len().max(3));
+    for (row, what) in (0..area.height).zip(rows.iter().skip(pane.scroll)) {
+        let line = match what {
+            DiffRow::Title(hunk) => title(&ink, pane, object, *hunk, usize::from(area.width)),
+            DiffRow::Fold(lines) => Line::from(ink.span(
+                Role::Muted,
+                format!(
+                    "  {}{} {} ({} for more)",
+                    " ".repeat(digits * 2 + 1),
+                    ink.glyphs.fold,
+                    text::count(*lines, "unchanged line"),
+                    "}"
+                ),
+            )),
+            DiffRow::Line(line) => diff_line(model, &ink, line, digits, usize::from(area.width)),
+        };
+        canvas.line(area, row, &line);
+    }
+    if legend {
+        let text = "G = changed in Git   D = drift in cluster   B = both changed   ? = no base known";
+        canvas.line(area, area.height - 1, &Line::from(ink.span(Role::Muted, format!(" {text}"))));
+    }
+}
+
+fn title(ink: &Ink<'_>, pane: &DiffPane, object: &ObjectComparison, hunk: usize, width: usize) -> Line<'static> {
+    let rule = ink.glyphs.rule;
+    let field = pane.document.hunks.get(hunk).map(|hunk| hunk.field.as_str()).unwrap_or_default();
+    let end = format!(" hunk {}/{} {rule}{rule}", hunk + 1, pane.document.hunks.len());
+    let room = width.saturating_sub(text::width(&end) + 1);
+    let mut lead = ink.cut(&format!(" {rule}{rule} {}", text::one_line(&object.id().short())), room);
+    let left = room.saturating_sub(text::width(&lead) + 4);
+    if !field.is_empty() && left > 4 {
+        lead = format!("{lead} {} {}", ink.glyphs.dot, text::cut_start(field, left, ink.glyphs.ellipsis));
+    }
+    lead.push(' ');
+    let fill = rule.repeat(room.saturating_sub(text::width(&lead)));
+    let role = if hunk == pane.hunk { Role::Title } else { Role::Muted };
+    Line::from(ink.span(role, format!("{lead}{fill}{end}")))
+}
+
+fn diff_line(model: &Model, ink: &Ink<'_>, line: &DiffLine, digits: usize, width: usize) -> Line<'static> {
+    let (letter, letter_role) = match line.origin {
+        None => (" ", Role::Plain),
+        Some(ChangeOrigin::Git) => ("G", Role::Pending),
+        Some(ChangeOrigin::Drift) => ("D", Role::Drift),
+        Some(ChangeOrigin::Both) => ("B", Role::Failed),
+        Some(ChangeOrigin::Unknown) => ("?", Role::Muted),
+    };
+    let (sign, role) = match line.sign {
+        Sign::Same => (" ", Role::Plain),
+        Sign::Removed => ("-", Role::Removed),
+        Sign::Added => ("+", Role::Added),
+    };
+    let number = |number: Option<usize>| {
+        let shown = number.map_or_else(String::new, |number| number.to_string());
+        format!("{shown:>digits$}")
+    };
+    let mut spans = vec![
+        ink.span(letter_role, letter.to_owned()),
+        ink.span(Role::Muted, format!(" {} {} ", number(line.live), number(line.desired))),
+        ink.span(role, format!("{sign} ")),
+    ];
+    let mark = ink.theme.style(Role::Mark);
+    for (changed, part) in &line.segments {
+        let span = ink.span(role, part.clone());
+        spans.push(if *changed { span.patch_style(mark) } else { span });
+    }
+    if let Some(note) = &line.note {
+        let note = format!("   {} {}", ink.glyphs.note, note_text(model, note));
+        let used: usize = spans.iter().map(Span::width).sum();
+        spans.push(ink.span(Role::Muted, ink.cut(&note, width.saturating_sub(used))));
+    }
+    Line::from(spans)
+}
+
+fn note_text(model: &Model, note: &Note) -> String {
+    match note {
+        Note::SetBy(manager, time) => {
+            let time = time.as_ref().and_then(|time| time.parse::<jiff::Timestamp>().ok());
+            let age = time.map_or_else(String::new, |time| format!(" {} ago", text::age(model.stamp.now, time)));
+            format!("live, set by {}{age}", text::one_line(manager))
+        }
+        Note::GitUnchanged => "git (unchanged)".into(),
+        Note::Commit(commit) => format!("git {}", commit.short()),
+    }
+}
+
+/// One object: its sign, name, how much of it differs, and which side moved.
+fn object_row(
+    model: &Model,
+    ink: &Ink<'_>,
+    object: &ObjectComparison,
+    here: bool,
+    name_width: usize,
+    width: usize,
+) -> Line<'static> {
+    let (sign, word, role) = status::object(object.state, ink.glyphs);
+    let told = match object.state {
+        ObjectState::Changed => text::count(object.changes.len(), "field"),
+        _ if object.hook.is_some() => "hook".into(),
+        _ => word.to_owned(),
+    };
+    let (mut origins, mut writer) = (String::new(), String::new());
+    if !object.changes.is_empty() {
+        origins = origin_words(&object.changes);
+        let drifted =
+            object.changes.iter().find(|change| change.origin != ChangeOrigin::Git && change.manager.is_some());
+        if let Some(Change { manager: Some(manager), time, .. }) = drifted {
+            writer = note_text(model, &Note::SetBy(manager.clone(), time.clone())).replace("live, set by ", "");
+            writer = format!("  ({writer})");
+        }
+    }
+    let health = status::health(object.health);
+    let name = text::one_line(&object.id().short());
+    let mut spans = vec![
+        ink.span(Role::Strong, format!(" {} ", if here { ink.glyphs.open } else { " " })),
+        ink.span(role, format!("{sign} ")),
+        ink.span(if here { Role::Strong } else { Role::Plain }, ink.fit(&name, name_width)),
+        ink.plain(format!(" {}", ink.fit(&told, 9))),
+    ];
+    if let Some((word, role)) = health.filter(|_| object.state != ObjectState::Missing) {
+        spans.push(ink.span(role, format!(" {word}")));
+    }
+    spans.push(ink.plain(format!(" {origins}")));
+    let used: usize = spans.iter().map(Span::width).sum();
+    spans.push(ink.outside(Role::Muted, &writer, width.saturating_sub(used)));
+    Line::from(spans)
+}
+
+fn origin_words(changes: &[Change]) -> String {
+    let words = [
+        (ChangeOrigin::Git, "git"),
+        (ChangeOrigin::Drift, "drift"),
+        (ChangeOrigin::Both, "both"),
+        (ChangeOrigin::Unknown, "no base"),
+    ];
+    let found = words.iter().filter(|(origin, _)| changes.iter().any(|change| change.origin == *origin));
+    found.map(|(_, word)| *word).collect::<Vec<_>>().join("+")
+}

@@ -1,0 +1,357 @@
+//! The plan: from what to what, what it binds, every step, what was checked, what to know, and the answer.
+
+use super::{
+    canvas::{Canvas, Frame, Ink},
+    centred,
+};
+use crate::{
+    console::{
+        availability, layout,
+        model::Model,
+        screen::{Field, Loaded, PlanScreen},
+        text,
+        theme::Role,
+    },
+    engine::{Action, Counts, Plan, Step},
+    git::CommitId,
+};
+use ratatui::{
+    layout::Rect,
+    text::{Line, Span},
+};
+
+const LABEL: usize = 10;
+/// Steps that are named; the diff (`v`) has the rest.
+const NAMED_STEPS: usize = 60;
+
+/// Returns `+ create 1  ~ update 3 …`, as short as a line.
+pub fn counts(ink: &Ink<'_>, counts: &Counts) -> Line<'static> {
+    let parts = [
+        ("+", "create", counts.create, Role::Added, true),
+        ("~", "update", counts.update, Role::Pending, true),
+        ("-", "delete", counts.prune, Role::Removed, true),
+        ("!", "replace", counts.replace, Role::Failed, true),
+        ("!", "adopt", counts.adopt, Role::Drift, false),
+        ("!", "remove extra", counts.remove_extra, Role::Drift, false),
+        (ink.glyphs.dot, "hook", counts.hook, Role::Muted, false),
+        ("=", "same", counts.unchanged, Role::Muted, true),
+    ];
+    let mut spans = Vec::new();
+    for (sign, word, number, role, always) in parts {
+        if number > 0 || always {
+            let role = if number == 0 { Role::Muted } else { role };
+            spans.push(ink.span(role, format!("{sign} {word} {number}   ")));
+        }
+    }
+    Line::from(spans)
+}
+
+/// Rows below the text that never scroll away: the name field where one is needed, and the answer.
+fn pinned(model: &Model, screen: &PlanScreen) -> u16 {
+    if screen.typed_needed(model.settings.confirm_always) { 4 } else { 2 }
+}
+
+fn area(body: Rect, lines: usize, pinned: u16) -> Rect {
+    centred(body, body.width.min(96), u16::try_from(lines).unwrap_or(u16::MAX).saturating_add(2 + pinned))
+}
+
+/// Returns the lines above the answer and where they stand.
+pub fn text_area(model: &Model, screen: &PlanScreen, body: Rect) -> (Vec<Line<'static>>, Rect) {
+    let width = usize::from(body.width.min(96)).saturating_sub(2);
+    let lines = lines(model, screen, width);
+    let pinned = pinned(model, screen);
+    let inner = layout::inside(area(body, lines.len(), pinned));
+    let height = inner.height.saturating_sub(pinned);
+    (lines, Rect { height, ..inner })
+}
+
+fn labelled(ink: &Ink<'_>, label: &str, spans: Vec<Span<'static>>) -> Line<'static> {
+    let mut line = vec![ink.span(Role::Muted, format!(" {label:<width$}", width = LABEL - 1))];
+    line.extend(spans);
+    Line::from(line)
+}
+
+/// Puts a label before the first of some wrapped lines.
+fn block(ink: &Ink<'_>, label: &str, lines: Vec<Line<'static>>) -> Vec<Line<'static>> {
+    let pad = |label: &str| ink.span(Role::Muted, format!(" {label:<width$}", width = LABEL - 1));
+    let labels = std::iter::once(label).chain(std::iter::repeat(""));
+    lines.into_iter().zip(labels).map(|(line, label)| Line::from([vec![pad(label)], line.spans].concat())).collect()
+}
+
+fn lines(model: &Model, screen: &PlanScreen, width: usize) -> Vec<Line<'static>> {
+    let ink = Ink::of(model);
+    let room = width.saturating_sub(LABEL + 1);
+    let moved = |lines: &mut Vec<Line<'static>>| {
+        let told = screen.moved.iter().take(6).flat_map(|text| ink.wrapped(Role::Drift, 0, &format!("! {text}"), room));
+        lines.extend(block(&ink, "moved", told.collect()));
+        if !screen.moved.is_empty() {
+            let text = "nothing was written; this is the plan for what is there now";
+            lines.extend(block(&ink, "", ink.wrapped(Role::Muted, 0, text, room)));
+        }
+    };
+    let mut lines = Vec::new();
+    match &screen.plan {
+        Loaded::Loading => {
+            moved(&mut lines);
+            lines.extend(ink.wrapped(Role::Running, 1, "planning: every step is dry-run on the server", width));
+        }
+        Loaded::Failed(why) => {
+            lines.extend(ink.wrapped(Role::Failed, 1, &format!("no plan: {why}"), width));
+        }
+        Loaded::Ready(plan) => {
+            lines.push(revisions(model, &ink, plan, room));
+            lines.push(bound(model, &ink, plan));
+            moved(&mut lines);
+            lines.push(labelled(&ink, "change", counts(&ink, &plan.counts).spans));
+            lines.extend(block(&ink, "order", order(&ink, &plan.steps, room)));
+            lines.extend(block(&ink, "checks", checks(model, &ink, screen, plan, room)));
+            let warnings = plan.warnings.iter().flat_map(|warning| {
+                let object = if warning.object.is_empty() { String::new() } else { format!("{} ", warning.object) };
+                let role = if warning.typed { Role::Failed } else { Role::Pending };
+                ink.wrapped(role, 0, &format!("! {object}{}", warning.message), room)
+            });
+            let warnings: Vec<_> = warnings.collect();
+            if !warnings.is_empty() {
+                lines.extend(block(&ink, "warn", warnings));
+            }
+            lines.push(Line::default());
+            lines.push(options(&ink, screen));
+        }
+    }
+    lines
+}
+
+fn name_field(model: &Model, ink: &Ink<'_>, screen: &PlanScreen) -> Line<'static> {
+    let production = model.cluster().is_some_and(|cluster| cluster.production);
+    let name = &screen.ticket.application;
+    typed_field(ink, if production { "PROD" } else { "confirm" }, name, &screen.typed, screen.field)
+}
+
+/// The field into which an application's name is typed.
+pub fn typed_field(ink: &Ink<'_>, label: &str, name: &str, typed: &str, field: Field) -> Line<'static> {
+    let done = typed == name;
+    let cursor = if field == Field::Name { "_" } else { "" };
+    let (sign, role) = if done { (ink.glyphs.ok, Role::Ok) } else { (" ", Role::Strong) };
+    let hint = if field == Field::Name { "   tab leaves the field" } else { "   tab goes to the field" };
+    Line::from(vec![
+        ink.span(Role::Production, format!(" {label:<width$}", width = LABEL - 1)),
+        ink.plain("type the application name to arm:  "),
+        ink.outside(role, typed, 64),
+        ink.plain(cursor),
+        ink.span(role, format!(" {sign}")),
+        ink.span(Role::Muted, hint),
+    ])
+}
+
+fn revisions(model: &Model, ink: &Ink<'_>, plan: &Plan, room: usize) -> Line<'static> {
+    let application = model.fleet.application(&plan.comparison.application);
+    let subject = |id: CommitId| {
+        let history = application.and_then(|application| application.history.as_ref());
+        history
+            .and_then(|history| history.commits.iter().find(|row| row.id == id))
+            .map(|row| text::one_line(&row.subject))
+    };
+    let last = application.and_then(|application| application.last_sync.as_ref());
+    let from = match (plan.comparison.base, last) {
+        (Some(base), Some(last)) => {
+            format!(
+                "{}  applied {} ago by {}",
+                base.short(),
+                text::age(model.stamp.now, last.time),
+                text::one_line(&last.by)
+            )
+        }
+        (Some(base), None) => base.short(),
+        (None, _) => "nothing applied by driftdeck yet".into(),
+    };
+    let to = plan.comparison.revision.map_or_else(|| "a folder".to_owned(), |id| id.short());
+    let subject = plan.comparison.revision.and_then(subject).unwrap_or_default();
+    let used = text::width(&from) + 6 + text::width(&to) + 2;
+    labelled(
+        ink,
+        "from",
+        vec![
+            ink.plain(from),
+            ink.span(Role::Muted, "   to "),
+            ink.span(Role::Strong, format!("{to}  ")),
+            ink.outside(Role::Plain, &subject, room.saturating_sub(used)),
+        ],
+    )
+}
+
+fn bound(model: &Model, ink: &Ink<'_>, plan: &Plan) -> Line<'static> {
+    let hash: String = plan.digest_hash().chars().take(7 + 12).collect();
+    let left = plan.expires.as_second() - model.stamp.now.as_second();
+    let role = if left > 60 { Role::Plain } else { Role::Pending };
+    labelled(
+        ink,
+        "bound",
+        vec![
+            ink.plain(format!("{hash}{}  ", ink.glyphs.ellipsis)),
+            ink.span(Role::Muted, "manifests and live content   "),
+            ink.span(role, format!("valid {}", text::countdown(left))),
+        ],
+    )
+}
+
+fn order(ink: &Ink<'_>, steps: &[Step], room: usize) -> Vec<Line<'static>> {
+    if steps.is_empty() {
+        return ink.wrapped(Role::Muted, 0, "no step: everything is as Git says", room);
+    }
+    let mut lines = vec![Line::default()];
+    let mut used = 0;
+    let mut wave = steps[0].wave;
+    for step in steps.iter().take(NAMED_STEPS) {
+        let object = text::one_line(step.object.rsplit_once('/').map_or(&step.object, |_| short(&step.object)));
+        let (sign, role) = match step.action {
+            Action::Create => ("+", Role::Added),
+            Action::Prune => ("-", Role::Removed),
+            Action::Replace | Action::Adopt | Action::RemoveExtra => ("!", Role::Failed),
+            Action::Update | Action::None => ("~", Role::Pending),
+        };
+        let lead = format!("{} {sign}", step.index);
+        let unverified = if step.verified { "" } else { "?" };
+        let object = ink.cut(&object, room.saturating_sub(lead.len() + 3));
+        let cells = text::width(&lead) + text::width(&object) + unverified.len() + 2;
+        if (used + cells > room && used > 0) || step.wave != wave {
+            lines.push(Line::default());
+            used = 0;
+            wave = step.wave;
+        }
+        used += cells;
+        if let Some(line) = lines.last_mut() {
+            line.spans.extend([ink.span(role, lead), ink.plain(format!("{object}{unverified}  "))]);
+        }
+    }
+    if steps.len() > NAMED_STEPS {
+        lines.push(Line::from(ink.span(Role::Muted, format!("and {} more (v shows them)", steps.len() - NAMED_STEPS))));
+    }
+    lines
+}
+
+/// `apps/Deployment/shop/api` -> `Deployment/shop/api`.
+fn short(object: &str) -> &str {
+    match object.split_once('/') {
+        Some((group, rest)) if !group.starts_with(|c: char| c.is_ascii_uppercase()) => rest,
+        _ => object,
+    }
+}
+
+fn checks(model: &Model, ink: &Ink<'_>, screen: &PlanScreen, plan: &Plan, room: usize) -> Vec<Line<'static>> {
+    let verified = plan.steps.iter().filter(|step| step.verified).count();
+    let all = verified == plan.steps.len();
+    let (sign, role) = if all { (ink.glyphs.ok, Role::Ok) } else { ("?", Role::Pending) };
+    let mut spans = vec![ink.span(role, format!("{sign} server dry-run {verified}/{}   ", plan.steps.len()))];
+    spans.push(ink.span(Role::Ok, format!("{} live unchanged since plan   ", ink.glyphs.ok)));
+    if model.armed(&screen.ticket.application) {
+        spans.push(ink.span(Role::Ok, format!("{} writes armed", ink.glyphs.ok)));
+    } else {
+        spans.push(ink.span(Role::Failed, format!("{} read-only", ink.glyphs.failed)));
+    }
+    let mut lines = vec![Line::from(spans)];
+    if !all {
+        lines.extend(ink.wrapped(
+            Role::Muted,
+            0,
+            "? needs what this plan creates, so the server could not try it",
+            room,
+        ));
+    }
+    if !plan.approvable {
+        let reason = plan.reason.clone().unwrap_or_else(|| "this plan cannot be approved".into());
+        lines.extend(ink.wrapped(
+            Role::Failed,
+            0,
+            &format!("{} cannot be approved: {reason}", ink.glyphs.failed),
+            room,
+        ));
+    }
+    lines
+}
+
+fn options(ink: &Ink<'_>, screen: &PlanScreen) -> Line<'static> {
+    let prune = match screen.choices.prune {
+        None => "as configured",
+        Some(true) => "on",
+        Some(false) => "off",
+    };
+    labelled(
+        ink,
+        "options",
+        vec![
+            ink.span(Role::Key, "p"),
+            ink.plain(format!(" prune [{prune}]   ")),
+            ink.span(Role::Key, "w"),
+            ink.plain(format!(" wait healthy [{}]   ", if screen.wait { "on" } else { "off" })),
+            ink.span(Role::Muted, "D dry-run only"),
+        ],
+    )
+}
+
+/// The two answers: cancel has the focus, the other one has a key, and a reason when it does not count.
+pub fn answers(
+    ink: &Ink<'_>,
+    field: Field,
+    key: &str,
+    label: &str,
+    blocked: Option<&str>,
+    width: usize,
+) -> Line<'static> {
+    let cancel = ink.span(Role::Strong, "[ Cancel ]");
+    let cancel = if field == Field::Cancel { cancel.patch_style(crate::console::theme::SELECTED) } else { cancel };
+    let mut spans = vec![ink.plain("          "), cancel, ink.plain("      ")];
+    match blocked {
+        None => spans.extend([ink.span(Role::Key, key.to_owned()), ink.span(Role::Strong, format!("  {label}"))]),
+        Some(reason) => {
+            let room = width.saturating_sub(26 + text::width(key) + text::width(label) + 4);
+            spans.push(ink.span(Role::Muted, format!("{key}  {label}: ")));
+            spans.push(ink.outside(Role::Muted, reason, room));
+        }
+    }
+    Line::from(spans)
+}
+
+/// Draws it.
+pub fn draw(canvas: &mut Canvas<'_>, model: &Model, screen: &PlanScreen, body: Rect) {
+    let ink = canvas.ink;
+    let (lines, place) = text_area(model, screen, body);
+    let area = area(body, lines.len(), pinned(model, screen));
+    canvas.clear(area);
+    let application = model.fleet.application(&screen.ticket.application);
+    let cluster = application.and_then(|application| model.cluster_of(application));
+    let production = cluster.is_some_and(|cluster| cluster.production);
+    let number = screen.plan.ready().map_or_else(String::new, |plan| format!(" #{}", plan.number));
+    let target = cluster.map_or_else(String::new, |cluster| text::one_line(&cluster.context));
+    let namespace = application.and_then(|application| application.namespace.as_deref());
+    let namespace = namespace.map_or_else(String::new, |namespace| format!(" / {}", text::one_line(namespace)));
+    let role = if production { Role::Production } else { Role::Focus };
+    let mut title = vec![ink.span(
+        Role::Strong,
+        format!(
+            "Plan{number}   {} {} {target}{namespace}",
+            text::one_line(&screen.ticket.application),
+            ink.glyphs.arrow
+        ),
+    )];
+    if production {
+        title.push(ink.span(Role::Production, "   [PROD]"));
+    }
+    let dot = ink.glyphs.dot;
+    let hidden = lines.len().saturating_sub(screen.scroll + usize::from(place.height));
+    let more = if hidden > 0 { format!("{} below (j) {dot} ", text::count(hidden, "line")) } else { String::new() };
+    let frame = Frame {
+        title: Line::from(title),
+        bottom: Line::from(format!("{more}a approve {dot} v view diff {dot} esc cancel {dot} Enter is inert here")),
+        style: ink.theme.style(role),
+        ..Frame::default()
+    };
+    let inner = canvas.frame(area, &frame);
+    canvas.lines(place, &lines, screen.scroll);
+    if screen.typed_needed(model.settings.confirm_always) {
+        canvas.line(inner, inner.height.saturating_sub(3), &name_field(model, &ink, screen));
+    }
+    let blocked = availability::approval_missing(model, screen);
+    let width = usize::from(inner.width);
+    let answer = answers(&ink, screen.field, "a", "approve and apply", blocked.as_deref(), width);
+    canvas.line(inner, inner.height.saturating_sub(1), &answer);
+}
