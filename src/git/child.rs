@@ -6,7 +6,7 @@ use std::{
     io::{self, Read},
     net::TcpStream,
     os::unix::process::CommandExt,
-    process::{Child, ChildStderr, Command, Stdio},
+    process::{Child, ChildStderr, Command, ExitStatus, Stdio},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -16,6 +16,9 @@ use std::{
 
 /// Nothing sent or received for this long ends a connection (servers send keep-alives every few seconds).
 pub(super) const STALLED: Duration = Duration::from_secs(60);
+
+/// How long a child may take to end after its pipes are closed.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Most that is kept of a child's standard error.
 const LONGEST_WORDS: u64 = 64 * 1024;
@@ -73,12 +76,9 @@ pub(super) enum Peer {
 impl Peer {
     fn end(&mut self) {
         match self {
-            Self::Child(child) => {
-                // errors mean that it has ended
-                let _ = child.kill();
-                let _ = child.wait();
-            }
+            Self::Child(child) => end(child),
             Self::Socket(stream) => {
+                // an error means that it has ended
                 let _ = stream.shutdown(std::net::Shutdown::Both);
             }
         }
@@ -87,7 +87,43 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
+        if let Self::Child(child) = self {
+            // its pipes are closed: it ends by itself, and may have last words
+            let deadline = Instant::now() + GRACE;
+            while matches!(child.try_wait(), Ok(None)) && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
         self.end();
+    }
+}
+
+/// Ends a child and all that it started (a shell's ssh, git's remote helper): they are one process group.
+pub(super) fn end(child: &mut Child) {
+    if matches!(child.try_wait(), Ok(Some(_))) {
+        return;
+    }
+    // the child is not waited for yet, so that its number cannot be another's; errors mean that it has ended
+    let group = format!("-{}", child.id());
+    let mut kill = Command::new("sh");
+    kill.args(["-c", "kill -s KILL -- \"$1\"", "sh", &group]);
+    let _ = kill.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+/// Waits for a child; none when `patience` was at its end first and the child was ended.
+pub(super) fn wait(child: &mut Child, patience: Duration) -> io::Result<Option<ExitStatus>> {
+    let deadline = Instant::now() + patience;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if Instant::now() > deadline {
+            end(child);
+            return Ok(None);
+        }
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

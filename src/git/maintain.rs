@@ -1,10 +1,7 @@
 //! Keeping a mirror small: every fetch adds a pack, and a mirror lives for years.
 
 use super::{Mirror, child, lock::WriteLock};
-use std::{
-    process::Stdio,
-    time::{Duration, Instant},
-};
+use std::{process::Stdio, time::Duration};
 
 /// From so many packs on they are joined.
 const MANY_PACKS: usize = 64;
@@ -24,20 +21,7 @@ impl Mirror {
         command.args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-C"]);
         command.arg(self.path()).args(["repack", "-a", "-d", "-k", "-q"]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let outcome = command.spawn().and_then(|mut child| {
-            let deadline = Instant::now() + PATIENCE;
-            loop {
-                if let Some(status) = child.try_wait()? {
-                    return Ok(status.success());
-                }
-                if Instant::now() > deadline {
-                    child.kill()?;
-                    child.wait()?;
-                    return Ok(false);
-                }
-                std::thread::sleep(Duration::from_millis(50));
-            }
-        });
+        let outcome = command.spawn().and_then(|mut child| child::wait(&mut child, PATIENCE));
         tracing::info!(path = %self.path().display(), count, ?outcome, "joined the packs of a mirror");
     }
 }

@@ -7,9 +7,9 @@ use super::{
 };
 use std::{
     io::Read,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     thread::JoinHandle,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// A push that takes longer is ended.
@@ -81,12 +81,12 @@ impl Mirror {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(failed)?;
         let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
-        let Some(success) = ended(&mut child).map_err(failed)? else {
+        let Some(status) = child::wait(&mut child, PATIENCE).map_err(failed)? else {
             let reason = format!("the push took longer than {} s; fetch to see whether it arrived", PATIENCE.as_secs());
             return Err(GitError::Unreachable { url: url(), reason });
         };
         let text = |thread: JoinHandle<String>| thread.join().unwrap_or_default();
-        Ok(Said { success, stdout: text(stdout), stderr: text(stderr) })
+        Ok(Said { success: status.success(), stdout: text(stdout), stderr: text(stderr) })
     }
 
     fn refused(&self, branch: &str, reason: String) -> GitError {
@@ -149,20 +149,4 @@ fn collect(stream: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
         }
         String::from_utf8_lossy(&kept).into_owned()
     })
-}
-
-/// Waits for the child; none when it had to be ended.
-fn ended(child: &mut Child) -> std::io::Result<Option<bool>> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status.success()));
-        }
-        if Instant::now() > deadline {
-            child.kill()?;
-            child.wait()?;
-            return Ok(None);
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
