@@ -53,7 +53,7 @@ fn start(cli: Cli) -> Result<Exit, CliError> {
     let result = match cli.command {
         Some(command) => {
             tracing::info!(command = command.name(), version = env!("CARGO_PKG_VERSION"), "start");
-            runtime.block_on(cli::run(command, &context, console::actions))
+            runtime.block_on(cli::run(command, &context, actions))
         }
         None => runtime.block_on(run_console(&context)),
     };
@@ -65,6 +65,11 @@ fn start(cli: Cli) -> Result<Exit, CliError> {
     // a clone that blocks in a system call must not hold up the way out
     runtime.shutdown_background();
     result
+}
+
+/// The console's table of actions, as `keys` prints it.
+fn actions() -> serde_json::Value {
+    serde_json::json!(console::actions())
 }
 
 async fn run_console(context: &Context) -> Result<Exit, CliError> {
