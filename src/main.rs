@@ -9,6 +9,7 @@ use driftdeck::{
     config::{Config, ConfigError, Paths},
     console::{self, RunOptions},
     engine::{Engine, Options},
+    object::panic_is_caught,
 };
 use std::{path::Path, process::ExitCode};
 use tracing_appender::{
@@ -20,6 +21,7 @@ use tracing_appender::{
 const LOGS: usize = 7;
 
 fn main() -> ExitCode {
+    quiet_caught_panics();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -35,6 +37,16 @@ fn main() -> ExitCode {
             exit(error.exit())
         }
     }
+}
+
+/// A library's panic that its caller turns into an error is no news for standard error.
+fn quiet_caught_panics() {
+    let tell = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if !panic_is_caught() {
+            tell(info);
+        }
+    }));
 }
 
 fn exit(exit: Exit) -> ExitCode {

@@ -1,6 +1,7 @@
 //! The terminal's modes: raw input, the alternate screen, mouse, paste and focus reports; taken, and given back on every
 //! way out. Giving back never fails and never panics: the terminal may be gone.
 
+use crate::object::panic_is_caught;
 use crossterm::{
     cursor,
     event::{
@@ -80,7 +81,9 @@ pub fn watch_panics(report: Report) {
     let ui = thread::current().id();
     let before = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
-        if thread::current().id() == ui {
+        if panic_is_caught() {
+            // A parser's panic on a truncated text, which becomes an error of that file.
+        } else if thread::current().id() == ui {
             leave();
             before(info);
         } else {

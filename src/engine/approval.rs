@@ -70,10 +70,7 @@ pub struct Operator {
 impl Operator {
     /// Returns who this process acts as, `user` being the API server's answer.
     pub(in crate::engine) fn here(user: &str) -> Self {
-        let os_user = ["USER", "LOGNAME", "USERNAME"]
-            .iter()
-            .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
-            .unwrap_or_else(|| "unknown".into());
+        let os_user = os_user().unwrap_or_else(|| "unknown".into());
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
             .map(|name| name.trim().to_owned())
             .or_else(|_| std::env::var("HOSTNAME"))
@@ -82,6 +79,21 @@ impl Operator {
             .unwrap_or_else(|| "unknown".into());
         Self { user: user.to_owned(), os_user, host }
     }
+}
+
+/// The operating system's name of this user: from the environment, else from the password file by the process's uid.
+fn os_user() -> Option<String> {
+    let named = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    named.or_else(|| {
+        let status = std::fs::read_to_string("/proc/self/status").ok()?;
+        let uid = status.lines().find_map(|line| line.strip_prefix("Uid:")?.split_whitespace().next())?.to_owned();
+        let passwd = std::fs::read_to_string("/etc/passwd").ok()?;
+        passwd.lines().find_map(|line| {
+            let mut fields = line.split(':');
+            let name = fields.next()?;
+            (fields.nth(1)? == uid).then(|| name.to_owned())
+        })
+    })
 }
 
 /// Why a plan was not approved. Nothing was written.

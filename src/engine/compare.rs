@@ -243,7 +243,7 @@ impl Attribution<'_> {
         let mut change = unattributed(&self.id, field.clone(), is_secret(self.live));
         change.origin = self.origin(&field);
         // Additions have no live value, so nobody wrote it.
-        let writers = if field.op == Op::Add { Vec::new() } else { owners(self.live, &field.path) };
+        let writers = if field.op == Op::Add { Vec::new() } else { owners(self.live, &field.live_path) };
         let ours = |manager: &str, operation: &str| manager == FIELD_MANAGER && operation == "Apply";
         let writer = writers.iter().find(|owner| !ours(&owner.manager, &owner.operation)).or(writers.first());
         if let Some(writer) = writer {

@@ -13,6 +13,7 @@ use super::{
     plan::{Choices, Plan},
     report::{Outcome, SyncReport},
     supervisor::{Directory, Supervisor, reload},
+    worker,
 };
 use crate::{
     config::{Config, Paths, nearest},
@@ -302,9 +303,14 @@ impl Engine {
 
     /// Waits until an application has a comparison, or an error that says why there is none.
     pub async fn settled(&self, application: &str) -> Arc<ApplicationView> {
+        let Ok(known) = self.application(application) else { return Arc::default() };
+        if !known.follow {
+            // Nobody follows it, so it is looked at now.
+            worker::compare(&known).await;
+        }
         let mut fleet = self.fleet();
         let settled = fleet.wait_for(|fleet| {
-            fleet.application(application).is_none_or(|view| view.comparison.is_some() || view.error.is_some())
+            fleet.application(application).is_some_and(|view| view.comparison.is_some() || view.error.is_some())
         });
         match settled.await {
             Ok(fleet) => fleet.application(application).cloned().unwrap_or_default(),

@@ -87,9 +87,11 @@ async fn live_moved(application: &Application, live: &mut Option<Receiver<LiveCh
     }
 }
 
-async fn compare(application: &Application) {
+/// Compares once and shows the result.
+pub(in crate::engine) async fn compare(application: &Application) {
     let quiet = application.is_syncing();
-    let look = Look { fresh: false, verify_creates: false, show: !quiet, prune: application.section.prune };
+    let look =
+        Look { fresh: !application.follow, verify_creates: false, show: !quiet, prune: application.section.prune };
     let examined = application.examine(&At::Configured, look).await;
     let now = Timestamp::now();
     let idle = !application.is_syncing();
