@@ -25,12 +25,14 @@ mod remote;
 mod revert;
 #[cfg(test)]
 mod revert_tests;
+mod sides;
 mod source;
 mod ssh;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
+mod three_way;
 mod tree;
 mod url;
 
