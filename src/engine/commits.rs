@@ -50,7 +50,7 @@ impl Application {
         })
         .await?;
         let ledger = self.known_ledger(session.as_ref()).await;
-        let rows = rows(commits, &refs, &ledger, &self.state_namespace().unwrap_or_default().to_owned());
+        let rows = rows(commits, &refs, &ledger, self.state_namespace().unwrap_or_default());
         Ok(History { application: self.section.name.clone(), commits: rows })
     }
 

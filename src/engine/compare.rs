@@ -288,8 +288,10 @@ impl Attribution<'_> {
 }
 
 fn unattributed(id: &ObjectId, field: FieldChange, secret: bool) -> Change {
-    let masked = secret && matches!(field.path.0.first().map(String::as_str), Some("data" | "stringData"))
-        || secret && field.path.0.iter().any(|segment| segment.contains("last-applied"));
+    let is_value = |segment: &String| matches!(segment.as_str(), "data" | "stringData");
+    let masked = secret
+        && (field.path.0.first().is_some_and(is_value)
+            || field.path.0.iter().any(|segment| segment.contains("last-applied")));
     let value = |value: Option<Value>| match value {
         Some(_) if masked => Mask::Changed.json(),
         Some(value) => value,
