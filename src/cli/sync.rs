@@ -174,7 +174,7 @@ async fn one(args: &SyncArgs, plan: &Arc<Plan>, session: &Session) -> Result<(Sy
     let work = session.engine.sync(approved, args.wait);
     tokio::pin!(work);
     let mut fleet = session.engine.fleet();
-    let mut progress = Progress::new();
+    let mut progress = Progress::new((session.applications.len() > 1).then_some(name.as_str()));
     let stop = signal();
     tokio::pin!(stop);
     loop {
