@@ -170,7 +170,7 @@ fn a_status_write_leaves_an_approval_valid() {
     let case = Case::new(kubectl);
     let service = case.kubectl.field(case.namespace.name(), "service/api", "/metadata/resourceVersion");
     let digest = case.digest();
-    let status = r#"{"status":{"loadBalancer":{"ingress":[{"ip":"192.0.2.7"}]},"conditions":[{"type":"Seen","status":"True","reason":"Test","message":"","lastTransitionTime":"2024-01-01T00:00:00Z"}]}}"#;
+    let status = r#"{"status":{"conditions":[{"type":"Seen","status":"True","reason":"Test","message":"","lastTransitionTime":"2024-01-01T00:00:00Z"}]}}"#;
     let namespace = case.namespace.name();
     let arguments = ["patch", "--namespace", namespace, "service/api", "--subresource=status", "--type=merge"];
     case.kubectl.run(&[&arguments[..], &["--patch", status]].concat());

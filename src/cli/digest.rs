@@ -1,7 +1,7 @@
 //! The digest of a plan on the command line: `sha256:HEX`, and with `@ISSUED` when it was shown.
 
 use super::error::CliError;
-use crate::object::sha256_hex;
+use crate::{engine::Issued, object::sha256_hex};
 use jiff::{SignedDuration, Timestamp};
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -40,6 +40,11 @@ impl fmt::Display for Digest {
 }
 
 impl Digest {
+    /// When it was issued, as far as it says.
+    pub fn issued(&self) -> Issued {
+        self.issued.map_or(Issued::Unknown, Issued::At)
+    }
+
     /// Checks that a digest with a time of issue is not older than a cluster allows.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    engine::{Choices, EngineError, ObjectState, Outcome, Plan, SyncReport, Work},
+    engine::{Choices, EngineError, Issued, ObjectState, Outcome, Plan, SyncReport, Work},
 };
 use jiff::Timestamp;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -131,7 +131,7 @@ async fn carry_out(
     let mut interrupted = false;
     let mut failure = None;
     for plan in &plans {
-        match one(args, plan, session).await {
+        match one(args, plan, approval, session).await {
             Ok((report, stopped)) => {
                 interrupted |= stopped;
                 reports.push(report);
@@ -162,7 +162,12 @@ async fn carry_out(
 }
 
 /// Approves one plan and carries it out; the second value says whether a signal stopped it.
-async fn one(args: &SyncArgs, plan: &Arc<Plan>, session: &Session) -> Result<(SyncReport, bool), CliError> {
+async fn one(
+    args: &SyncArgs,
+    plan: &Arc<Plan>,
+    approval: &Approval,
+    session: &Session,
+) -> Result<(SyncReport, bool), CliError> {
     let name = &plan.comparison.application;
     if nothing_to_do(plan) {
         message(&format!("{name}: nothing to do"));
@@ -171,7 +176,8 @@ async fn one(args: &SyncArgs, plan: &Arc<Plan>, session: &Session) -> Result<(Sy
     let operator = session.engine.operator(name)?;
     let confirm = args.confirm.iter().find(|confirmed| *confirmed == name).map(String::as_str);
     let approved = Arc::clone(plan).approve(operator, confirm, Timestamp::now()).map_err(EngineError::from)?;
-    let work = session.engine.sync(approved, args.wait);
+    let issued = approval.as_ref().map_or(Issued::WithPlan, Digest::issued);
+    let work = session.engine.sync(approved.issued(issued), args.wait);
     tokio::pin!(work);
     let mut fleet = session.engine.fleet();
     let mut progress = Progress::new((session.applications.len() > 1).then_some(name.as_str()));

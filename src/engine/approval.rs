@@ -128,9 +128,26 @@ pub struct ApprovedPlan {
     pub(in crate::engine) plan: Arc<Plan>,
     pub(in crate::engine) operator: Operator,
     pub(in crate::engine) approved: Timestamp,
+    pub(in crate::engine) issued: Issued,
+}
+
+/// When the digest that an approval names was issued: one digest of one issue can be used once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Issued {
+    /// With the plan that was approved: it was on the screen.
+    WithPlan,
+    /// Earlier, with a plan that had the same digest.
+    At(Timestamp),
+    /// Not known: the digest alone was given, so no earlier sync may have used it.
+    Unknown,
 }
 
 impl ApprovedPlan {
+    /// Says that the approval names an earlier plan's digest.
+    #[must_use]
+    pub fn issued(self, issued: Issued) -> Self {
+        Self { issued, ..self }
+    }
     /// Returns the plan.
     pub fn plan(&self) -> &Arc<Plan> {
         &self.plan
@@ -158,6 +175,6 @@ impl Plan {
         if self.confirmation == Confirmation::Typed && confirm != Some(name) {
             return Err(Refusal::ConfirmationMissing(name.clone()));
         }
-        Ok(ApprovedPlan { plan: self, operator, approved: now })
+        Ok(ApprovedPlan { plan: self, operator, approved: now, issued: Issued::WithPlan })
     }
 }

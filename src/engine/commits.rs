@@ -158,7 +158,14 @@ impl Application {
         let (branch, tip, reverted) = self.tip_and_commit(&mirror, reverted).await?;
         let written = {
             let mirror = mirror.clone();
-            blocking(move || Ok(mirror.commit(commit)?)).await?
+            blocking(move || Ok(mirror.commit(commit)?)).await
+        };
+        let Ok(written) = written else {
+            return Err(Refusal::Stale(format!(
+                "there is no commit {} in the mirror: preview the revert again",
+                commit.short()
+            ))
+            .into());
         };
         if written.parents != [tip] {
             return Err(Refusal::Stale(format!(

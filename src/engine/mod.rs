@@ -38,7 +38,7 @@ mod wait;
 mod warnings;
 mod worker;
 
-pub use approval::{ApprovedPlan, Operator, Refusal};
+pub use approval::{ApprovedPlan, Issued, Operator, Refusal};
 pub use comparison::{
     Action, ApplicationState, AutoSyncView, Change, ChangeOrigin, Comparison, Extra, LeaseView, LiveAge,
     ObjectComparison, ObjectState, Sides,

@@ -2,7 +2,7 @@
 
 use super::{
     application::Application,
-    approval::{ApprovedPlan, Bound, BoundStep, Refusal},
+    approval::{ApprovedPlan, Bound, BoundStep, Issued, Refusal},
     bounded::bounded,
     comparison::Action,
     error::EngineError,
@@ -86,6 +86,7 @@ struct Run<'a> {
     state_namespace: String,
     part_of: String,
     wait: bool,
+    issued_known: bool,
     stop: CancellationToken,
     results: Vec<Option<(Done, f64)>>,
     written: BTreeMap<ObjectId, LiveObject>,
@@ -110,8 +111,11 @@ impl<'a> Run<'a> {
         let bound = Arc::clone(&plan.bound);
         let state_namespace = application.state_namespace().unwrap_or_default().to_owned();
         let part_of = application.part_of().unwrap_or_default();
-        let issued =
-            plan.digest.split_once('@').and_then(|(_, issued)| issued.parse().ok()).unwrap_or(approved.approved);
+        let with_plan = plan.digest.split_once('@').and_then(|(_, issued)| issued.parse().ok());
+        let issued = match approved.issued {
+            Issued::At(issued) => issued,
+            Issued::WithPlan | Issued::Unknown => with_plan.unwrap_or(approved.approved),
+        };
         let head = RecordHead {
             name: String::new(),
             uid: String::new(),
@@ -171,6 +175,7 @@ impl<'a> Run<'a> {
             state_namespace,
             part_of,
             wait,
+            issued_known: approved.issued != Issued::Unknown,
             stop,
             results,
             written: BTreeMap::new(),
@@ -180,6 +185,7 @@ impl<'a> Run<'a> {
 
     async fn go(mut self) -> Result<SyncReport, EngineError> {
         self.show("checking again that nothing moved");
+        self.not_used().await?;
         self.nothing_moved().await?;
         let home = self.make_home().await?;
         let lease = self.take_lease().await?;
@@ -203,6 +209,16 @@ impl<'a> Run<'a> {
             tracing::info!(application = self.application.section.name, %error, "old records could not be trimmed");
         }
         Ok(report)
+    }
+
+    /// A digest that came without its time of issue must not have been used by any sync that is on record.
+    async fn not_used(&self) -> Result<(), EngineError> {
+        if self.issued_known {
+            return Ok(());
+        }
+        let ledger = self.application.ledger.read(&self.session, &self.state_namespace).await;
+        let used = ledger.records.iter().any(|head| head.digest == self.head.digest);
+        if used { Err(Refusal::Used.into()) } else { Ok(()) }
     }
 
     /// Reads every object that a step touches once more before the first write: one that moved means 0 writes.

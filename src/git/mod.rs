@@ -1,7 +1,15 @@
 //! The Git side: a bare mirror for each repository, read from the object database and never from a work tree.
 //!
 //! See [`Mirror`] for the entry point. Everything here blocks: the engine calls it on a blocking thread.
-//! gix does all but the push, which it does not have: that runs the user's `git` (see `push`).
+//!
+//! - on disk: `mirror` (open, clone), `lock` (one writer), `maintain` (joins packs)
+//! - to the server: `remote` (a connection of any transport), with `http`, `ssh` and `child` under it; `fetch` (and poll)
+//! - reading: `refs` (what a revision names), `commit`, `tree`, `history`, `diff`, `source` (who the repository is)
+//! - writing: `revert` with `three_way` and `sides`, `identity`; `push` with `pull_request`
+//! - in words: `url`, `failure`, `error`, `progress`
+//!
+//! gix does nearly all. The user's `git` runs for a push, to serve a repository on this machine (`git upload-pack`), and
+//! to join packs; the user's ssh for ssh.
 
 mod child;
 mod commit;
@@ -25,12 +33,14 @@ mod remote;
 mod revert;
 #[cfg(test)]
 mod revert_tests;
+mod sides;
 mod source;
 mod ssh;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
+mod three_way;
 mod tree;
 mod url;
 

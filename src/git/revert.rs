@@ -1,13 +1,17 @@
 //! Undoing a commit by a new one, made in the object database alone.
 
-use super::{CommitId, GitError, Mirror, Reverted, lock::WriteLock, refs::set_ref};
+use super::{
+    CommitId, GitError, Mirror, Reverted,
+    lock::WriteLock,
+    refs::set_ref,
+    three_way::{Merged, merged},
+};
 use gix::{
     ObjectId,
     bstr::{BStr, BString, ByteSlice},
-    merge::{blob::builtin_driver::text::Labels, tree::TreatAsUnresolved},
     objs,
 };
-use std::{collections::BTreeSet, path::Path, sync::atomic::AtomicBool};
+use std::{path::Path, sync::atomic::AtomicBool};
 
 impl Mirror {
     /// Writes a commit that undoes `commit` on top of `tip`, by a three-way merge in the object database, as `git revert`
@@ -44,7 +48,7 @@ impl Mirror {
             Some(side) => tree_of(side).map_err(damaged)?,
             None => repo.write_object(objs::Tree::empty()).map_err(damaged)?.detach(),
         };
-        let tree = match self.merged(&repo, base, ours, theirs).map_err(damaged)? {
+        let tree = match merged(&repo, base, ours, theirs).map_err(damaged)? {
             Merged::Tree(tree) => tree,
             Merged::Conflicts(paths) => return Ok(Reverted::Conflicts(paths)),
         };
@@ -70,48 +74,6 @@ impl Mirror {
         repo.edit_references(keep).map_err(damaged)?;
         Ok(Reverted::Committed(CommitId(id)))
     }
-
-    fn merged(&self, repo: &gix::Repository, base: ObjectId, ours: ObjectId, theirs: ObjectId) -> gix::Result<Merged> {
-        let label = |text: &'static str| Some(BStr::new(text));
-        let labels =
-            Labels { ancestor: label("the commit"), current: label("the branch"), other: label("before the commit") };
-        let options = repo.tree_merge_options()?;
-        // gix-merge 0.23 has assertions (debug builds only) that some renames between a file and a folder of its name do
-        // not hold; nothing of ours is touched half way
-        let merge = || repo.merge_trees(base, ours, theirs, labels, options);
-        let Ok(outcome) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(merge)) else {
-            tracing::warn!(%base, %ours, %theirs, "the merge failed inside gix; taken for a conflict");
-            return Ok(Merged::Conflicts(both_changed(repo, base, ours, theirs)?));
-        };
-        let mut outcome = outcome?;
-        let how = TreatAsUnresolved::git();
-        if outcome.has_unresolved_conflicts(how) {
-            let conflicts = outcome.conflicts.iter().filter(|conflict| conflict.is_unresolved(how));
-            let paths: BTreeSet<String> =
-                conflicts.map(|conflict| conflict.ours.location().to_str_lossy().into_owned()).collect();
-            return Ok(Merged::Conflicts(paths.into_iter().collect()));
-        }
-        Ok(Merged::Tree(outcome.tree.write()?.detach()))
-    }
-}
-
-enum Merged {
-    Tree(ObjectId),
-    Conflicts(Vec<String>),
-}
-
-/// The files that differ from `base` on both sides; where there are none, those that one side would undo.
-fn both_changed(repo: &gix::Repository, base: ObjectId, ours: ObjectId, theirs: ObjectId) -> gix::Result<Vec<String>> {
-    let base = repo.find_tree(base)?;
-    let changed = |tree: ObjectId| -> gix::Result<BTreeSet<String>> {
-        let tree = repo.find_tree(tree)?;
-        let changes = repo.diff_tree_to_tree(&base, &tree, gix::diff::Options::default())?;
-        let files = changes.iter().filter(|change| !change.entry_mode().is_tree());
-        Ok(files.map(|change| change.location().to_str_lossy().into_owned()).collect())
-    };
-    let (ours, theirs) = (changed(ours)?, changed(theirs)?);
-    let both: Vec<String> = ours.intersection(&theirs).cloned().collect();
-    Ok(if both.is_empty() { theirs.into_iter().collect() } else { both })
 }
 
 /// Git's own words, so that its tools know a revert when they see one.

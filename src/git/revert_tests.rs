@@ -4,6 +4,7 @@ use super::{
     GitError, Reverted,
     testing::{GO, Sandbox},
 };
+use crate::object::SourceTree;
 
 fn committed(reverted: Reverted) -> super::CommitId {
     match reverted {
@@ -74,6 +75,37 @@ fn a_conflict_names_its_paths_and_writes_nothing() {
     assert_eq!(reverted, Reverted::Conflicts(vec!["apps/a".to_owned()]));
     let written = mirror.repo().references().unwrap().prefixed("refs/driftdeck/written/").unwrap().count();
     assert_eq!(written, 0);
+}
+
+#[test]
+fn a_revert_follows_a_file_to_its_new_folder_and_stops_where_it_would_have_to_guess() {
+    let sandbox = Sandbox::new();
+    let text = |value: &str| format!("kind: Deployment\nname: web\nimage: app:{value}\nreplicas: 2\nport: 80\n");
+    sandbox.write("old/web.yaml", text("1"));
+    sandbox.write("old/gone.yaml", "kind: Service\nname: gone\n");
+    sandbox.commit("first");
+    sandbox.write("old/web.yaml", text("2"));
+    let second = sandbox.commit("second");
+    std::fs::remove_file(sandbox.work().join("old/gone.yaml")).unwrap();
+    let gone = sandbox.commit("gone");
+    std::fs::create_dir(sandbox.work().join("new")).unwrap();
+    sandbox.git(&["mv", "old/web.yaml", "new/web.yaml"]);
+    sandbox.write("new/web.yaml", text("2").replace("port: 80", "port: 81"));
+    let tip = sandbox.commit("moved");
+    let mirror = sandbox.mirror();
+    let id = committed(mirror.revert(tip, second, None, Some(&sandbox.work())).unwrap());
+    let tree = mirror.tree(id).unwrap();
+    assert_eq!(tree.read("new/web.yaml").unwrap(), text("1").replace("port: 80", "port: 81").into_bytes());
+    assert_eq!(tree.entry("old").unwrap(), None);
+    // the file comes back, but its folder went elsewhere: git asks too
+    let reverted = mirror.revert(tip, gone, None, Some(&sandbox.work())).unwrap();
+    assert_eq!(reverted, Reverted::Conflicts(vec!["old/gone.yaml".to_owned()]));
+    sandbox.git(&["mv", "new/web.yaml", "new/other.yaml"]);
+    sandbox.write("new/other.yaml", text("2").replace("port: 80", "port: 82"));
+    let tip = sandbox.commit("renamed and changed");
+    mirror.fetch(&|_| {}, &GO).unwrap();
+    let reverted = mirror.revert(tip, second, None, Some(&sandbox.work())).unwrap();
+    assert_eq!(reverted, Reverted::Conflicts(vec!["old/web.yaml".to_owned()]));
 }
 
 #[test]

@@ -116,3 +116,9 @@ pub fn start(command: &mut Command, port: u16) -> Option<Running> {
     }
     Some(running)
 }
+
+/// Where git keeps its programs.
+pub fn exec_path() -> PathBuf {
+    let out = Command::new("git").arg("--exec-path").output().unwrap();
+    PathBuf::from(String::from_utf8(out.stdout).unwrap().trim())
+}

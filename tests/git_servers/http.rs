@@ -1,5 +1,6 @@
 //! `git http-backend` behind a small HTTPS server with basic authentication, and a proxy to reach it through.
 
+use crate::home::exec_path;
 use rustls::{
     ServerConfig, ServerConnection, StreamOwned,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
@@ -7,7 +8,7 @@ use rustls::{
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
     sync::{
         Arc,
@@ -38,8 +39,7 @@ impl HttpServer {
         let key = PrivateKeyDer::from_pem_file(KEY).unwrap();
         let config = ServerConfig::builder().with_no_client_auth().with_single_cert(certificates, key).unwrap();
         let (config, root) = (Arc::new(config), root.to_owned());
-        let backend = Command::new("git").arg("--exec-path").output().unwrap();
-        let backend = PathBuf::from(String::from_utf8(backend.stdout).unwrap().trim()).join("git-http-backend");
+        let backend = exec_path().join("git-http-backend");
         let requests = Arc::new(AtomicUsize::new(0));
         let counted = requests.clone();
         let port = serve(move |stream| {

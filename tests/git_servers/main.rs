@@ -4,7 +4,7 @@ mod home;
 mod http;
 
 use driftdeck::git::{GitError, Mirror, RepositoryUrl, Reverted};
-use home::{Home, Running, free_port, start};
+use home::{Home, Running, exec_path, free_port, start};
 use http::{CERTIFICATE, HttpServer, PASSWORD, USER, proxy, serve};
 use std::{
     fs,
@@ -291,8 +291,9 @@ fn git_daemon_lives_through_everything() {
     Home::of("git_daemon_lives_through_everything", |home| {
         let (bare, work) = home.repository("app.git");
         let port = free_port();
-        let mut daemon = Command::new("git");
-        daemon.args(["daemon", "--listen=127.0.0.1", "--reuseaddr", "--export-all", "--enable=receive-pack"]);
+        // not by `git daemon`, whose child would outlive it
+        let mut daemon = Command::new(exec_path().join("git-daemon"));
+        daemon.args(["--listen=127.0.0.1", "--reuseaddr", "--export-all", "--enable=receive-pack"]);
         daemon.arg(format!("--port={port}")).arg(format!("--base-path={}", home.served().display()));
         let Some(_running) = start(&mut daemon, port) else {
             println!("skipped: 1 test of git:// (git daemon does not start)");
