@@ -4,10 +4,12 @@ use super::{
     error::CliError,
     exit::Exit,
     output::{Output, Style},
+    rights,
     session::{Context, Session},
 };
 use crate::{
-    config::{Config, ConfigError},
+    cluster::Target,
+    config::{Cluster, Config, ConfigError},
     engine::{ApplicationView, ClusterState, Fleet, ObjectState, RepositoryState},
     object::Severity,
     render::{self, Renderer},
@@ -39,12 +41,13 @@ pub struct Check {
     pub items: Vec<CheckItem>,
 }
 
-fn item(subject: impl Into<String>, ok: bool, message: impl Into<String>) -> CheckItem {
-    CheckItem { subject: subject.into(), ok, message: message.into(), hint: None }
-}
-
 impl CheckItem {
-    fn hint(mut self, hint: impl Into<String>) -> Self {
+    /// What was found.
+    pub fn new(subject: impl Into<String>, ok: bool, message: impl Into<String>) -> Self {
+        Self { subject: subject.into(), ok, message: message.into(), hint: None }
+    }
+    /// Adds what to do about it.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -58,11 +61,11 @@ pub async fn run(context: &Context) -> Result<Exit, CliError> {
     let mut items = Vec::new();
     match context.config() {
         Ok(config) => {
-            items.push(item("configuration", true, context.paths.config_file.display().to_string()));
+            items.push(CheckItem::new("configuration", true, context.paths.config_file.display().to_string()));
             items.push(folders(context));
             items.extend(renderers(&config));
             let session = context.open_with(config, &[], false)?;
-            let found = session.until_signal(surroundings(&session)).await;
+            let found = session.until_signal(surroundings(&session, context)).await;
             session.engine.shutdown().await;
             items.extend(found?);
         }
@@ -74,7 +77,7 @@ pub async fn run(context: &Context) -> Result<Exit, CliError> {
                 hint: problem.hint,
             }));
         }
-        Err(error) => items.push(item("configuration", false, error.to_string())),
+        Err(error) => items.push(CheckItem::new("configuration", false, error.to_string())),
     }
     print(&Check { items: items.clone() }, context.out)?;
     Ok(if items.iter().all(|item| item.ok) { Exit::Done } else { Exit::Error })
@@ -82,12 +85,13 @@ pub async fn run(context: &Context) -> Result<Exit, CliError> {
 
 fn folders(context: &Context) -> CheckItem {
     match context.paths.create() {
-        Ok(()) => {
-            item("folders", true, format!("{}, {}", context.paths.cache.display(), context.paths.state.display()))
-        }
-        Err(error) => {
-            item("folders", false, error.to_string()).hint("make it writable, or set XDG_CACHE_HOME and XDG_STATE_HOME")
-        }
+        Ok(()) => CheckItem::new(
+            "folders",
+            true,
+            format!("{}, {}", context.paths.cache.display(), context.paths.state.display()),
+        ),
+        Err(error) => CheckItem::new("folders", false, error.to_string())
+            .hint("make it writable, or set XDG_CACHE_HOME and XDG_STATE_HOME"),
     }
 }
 
@@ -104,16 +108,16 @@ fn renderers(config: &Config) -> Vec<CheckItem> {
                 Renderer::Auto | Renderer::Yaml => false,
             });
             match (program.found, user) {
-                (Some(found), _) => item(subject, true, format!("{found}; {}", program.network)),
-                (None, None) => item(subject, true, "not found, and no application asks for it by name"),
-                (None, Some(user)) => item(subject, false, format!("not found, and {} needs it", user.name))
+                (Some(found), _) => CheckItem::new(subject, true, format!("{found}; {}", program.network)),
+                (None, None) => CheckItem::new(subject, true, "not found, and no application asks for it by name"),
+                (None, Some(user)) => CheckItem::new(subject, false, format!("not found, and {} needs it", user.name))
                     .hint(format!("install {} and put it on the PATH", program.name)),
             }
         })
         .collect()
 }
 
-async fn surroundings(session: &Session) -> Result<Vec<CheckItem>, CliError> {
+async fn surroundings(session: &Session, context: &Context) -> Result<Vec<CheckItem>, CliError> {
     let deadline = tokio::time::Instant::now() + LONGEST;
     let settled = futures::future::join_all(session.applications.iter().map(|name| session.engine.settled(name)));
     let applications = tokio::time::timeout_at(deadline, settled).await.ok();
@@ -126,27 +130,30 @@ async fn surroundings(session: &Session) -> Result<Vec<CheckItem>, CliError> {
     }
     let fleet = fleet.borrow().clone();
     let applications = applications.unwrap_or_else(|| fleet.applications.clone());
+    let rights = futures::future::join_all(applications.iter().map(|view| rights(session, context, view))).await;
     let repositories = fleet.repositories.iter().map(|repository| {
         let subject = format!("repository {}", repository.name);
         match &repository.state {
-            RepositoryState::Failed { message, .. } => item(subject, false, message.clone()),
+            RepositoryState::Failed { message, .. } => CheckItem::new(subject, false, message.clone()),
             RepositoryState::Ready => {
                 let head = repository.head.as_ref().map(|head| format!(" at {} {}", head.id.short(), head.subject));
-                item(subject, true, format!("{}{}", repository.url, head.unwrap_or_default()))
+                CheckItem::new(subject, true, format!("{}{}", repository.url, head.unwrap_or_default()))
             }
-            _ => item(subject, false, format!("{}: no answer within {} s", repository.url, LONGEST.as_secs()))
-                .hint("try `git ls-remote` with the same address"),
+            _ => {
+                CheckItem::new(subject, false, format!("{}: no answer within {} s", repository.url, LONGEST.as_secs()))
+                    .hint("try `git ls-remote` with the same address")
+            }
         }
     });
     let clusters = fleet.clusters.iter().map(|cluster| {
         let subject = format!("cluster {}", cluster.name);
         match &cluster.state {
-            ClusterState::Failed { message, .. } => item(subject, false, message.clone()),
+            ClusterState::Failed { message, .. } => CheckItem::new(subject, false, message.clone()),
             ClusterState::Connected { latency } => {
                 let version = cluster.version.as_deref().unwrap_or("unknown version");
                 let user = cluster.user.as_deref().unwrap_or("unknown user");
                 let armed = if cluster.armed { "armed for writes" } else { "read-only" };
-                item(
+                CheckItem::new(
                     subject,
                     true,
                     format!(
@@ -156,11 +163,31 @@ async fn surroundings(session: &Session) -> Result<Vec<CheckItem>, CliError> {
                     ),
                 )
             }
-            ClusterState::Connecting => item(subject, false, format!("no answer within {} s", LONGEST.as_secs()))
-                .hint("try `kubectl version` with the same context"),
+            ClusterState::Connecting => {
+                CheckItem::new(subject, false, format!("no answer within {} s", LONGEST.as_secs()))
+                    .hint("try `kubectl version` with the same context")
+            }
         }
     });
-    Ok(repositories.chain(clusters).chain(applications.iter().map(|view| application(view))).collect())
+    let applications = applications.iter().map(|view| application(view)).zip(rights);
+    let applications = applications.flat_map(|(item, rights)| [Some(item), rights]).flatten();
+    Ok(repositories.chain(clusters).chain(applications).collect())
+}
+
+/// Asks for an application's rights where its cluster has answered; elsewhere there is nobody to ask.
+async fn rights(session: &Session, context: &Context, view: &ApplicationView) -> Option<CheckItem> {
+    let comparison = view.comparison.as_ref()?;
+    let application = session.config.application(&view.name)?;
+    let cluster = session.config.cluster(&application.cluster)?;
+    let global = &context.global;
+    let target = Target {
+        kubeconfig: global.kubeconfig.clone().or_else(|| cluster.kubeconfig.clone()),
+        context: global.context.clone().or_else(|| cluster.context.clone()),
+        impersonate: global.impersonate.clone(),
+        exec_plugins: cluster.exec_plugins.clone(),
+    };
+    let armed = Cluster { write: context.write().unwrap_or(cluster.write), ..cluster.clone() };
+    Some(rights::of(&target, application, &armed, comparison).await)
 }
 
 fn answered(fleet: &Fleet) -> bool {
@@ -172,21 +199,25 @@ fn answered(fleet: &Fleet) -> bool {
 fn application(view: &ApplicationView) -> CheckItem {
     let subject = format!("application {}", view.name);
     let Some(comparison) = &view.comparison else {
-        return item(subject, false, view.error.clone().unwrap_or_else(|| "nothing is known about it yet".into()));
+        return CheckItem::new(
+            subject,
+            false,
+            view.error.clone().unwrap_or_else(|| "nothing is known about it yet".into()),
+        );
     };
     if let Some(error) = &view.error {
-        return item(subject, false, error.clone());
+        return CheckItem::new(subject, false, error.clone());
     }
     if let Some(issue) = comparison.issues.iter().find(|issue| issue.severity == Severity::Error) {
         let place = issue.path.as_ref().map(|path| format!("{path}: ")).unwrap_or_default();
-        return item(subject, false, format!("{place}{}", issue.message));
+        return CheckItem::new(subject, false, format!("{place}{}", issue.message));
     }
     let unknown = comparison.objects.iter().find(|object| object.state == ObjectState::Unknown);
     if let Some(object) = unknown {
         let why = object.error.as_deref().unwrap_or(&object.message);
-        return item(subject, false, format!("{}: {why}", object.id()));
+        return CheckItem::new(subject, false, format!("{}: {why}", object.id()));
     }
-    item(
+    CheckItem::new(
         subject,
         true,
         format!("{} objects, {:?}, {:?}", comparison.objects.len(), comparison.state, comparison.health),

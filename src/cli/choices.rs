@@ -17,6 +17,15 @@ impl ChoiceArgs {
             && take_over.is_empty()
     }
 
+    /// Writes the choices as flags again, each with a blank before it, for the line that approves what they led to.
+    pub fn flags(&self) -> String {
+        let revision = self.revision.iter().map(|revision| format!(" --revision {revision}"));
+        let prune = self.prune.iter().map(|prune| format!(" --prune {prune}"));
+        let only = self.only.iter().map(|object| format!(" --only {object}"));
+        let skip = self.skip.iter().map(|object| format!(" --skip {object}"));
+        revision.chain(prune).chain(only).chain(skip).collect()
+    }
+
     /// Returns the engine's choices.
     ///
     /// # Errors

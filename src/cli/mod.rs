@@ -24,6 +24,7 @@ mod plan_file;
 mod progress;
 mod render;
 mod revert;
+mod rights;
 #[cfg(test)]
 mod schema;
 mod session;

@@ -123,7 +123,7 @@ impl Text {
         self.out.push('\n');
         self
     }
-    /// Adds rows with their columns aligned; the last column is free.
+    /// Adds rows with their columns aligned; empty columns at the end are left out.
     pub fn columns(&mut self, rows: &[Vec<(Style, String)>]) -> &mut Self {
         let count = rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |text: &str| unicode_width::UnicodeWidthStr::width(&*clean(text));
@@ -131,9 +131,10 @@ impl Text {
             .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|(_, text)| width(text)).max().unwrap_or(0))
             .collect();
         for row in rows {
-            for (column, (style, text)) in row.iter().enumerate() {
+            let filled = row.iter().rposition(|(_, text)| !text.is_empty()).map_or(0, |last| last + 1);
+            for (column, (style, text)) in row[..filled].iter().enumerate() {
                 self.put(*style, text);
-                if column + 1 < row.len() {
+                if column + 1 < filled {
                     let _ = write!(self.out, "{:1$}", "", widths[column] - width(text) + 2);
                 }
             }

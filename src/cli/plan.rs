@@ -156,9 +156,12 @@ fn approval(text: &mut Text, plans: &[Arc<Plan>], args: &PlanArgs) {
     let names: Vec<&str> = plans.iter().map(|plan| plan.comparison.application.as_str()).collect();
     let typed = plans.iter().filter(|plan| plan.confirmation == Confirmation::Typed);
     let confirm: String = typed.map(|plan| format!(" --confirm {}", plan.comparison.application)).collect();
-    let choices = if args.choices.is_empty() { "" } else { " CHOICES as above" };
-    text.plain(&format!("approve driftdeck --write sync {}{choices} --approve {digest}{confirm}", names.join(" ")))
-        .end();
+    text.plain(&format!(
+        "approve driftdeck --write sync {}{} --approve {digest}{confirm}",
+        names.join(" "),
+        args.choices.flags()
+    ))
+    .end();
 }
 
 /// Returns the counts as the console writes them.

@@ -13,32 +13,35 @@ const BAR: usize = 20;
 #[derive(Debug, Default)]
 pub struct Progress {
     terminal: bool,
+    prefix: String,
     told: usize,
     waiting: String,
     drawn: bool,
 }
 
 impl Progress {
-    /// Starts with nothing shown.
-    pub fn new() -> Self {
-        Self { terminal: std::io::stderr().is_terminal(), ..Self::default() }
+    /// Starts with nothing shown; `name` says whose lines these are, where there are several.
+    pub fn new(name: Option<&str>) -> Self {
+        let prefix = name.map(|name| format!("{name}: ")).unwrap_or_default();
+        Self { terminal: std::io::stderr().is_terminal(), prefix, ..Self::default() }
     }
 
     /// Shows what is new.
     pub fn show(&mut self, progress: &SyncProgress) {
+        if self.terminal {
+            return self.draw(progress);
+        }
         for (_, _, report) in progress.steps.iter().skip(self.told) {
             let Some(report) = report else { break };
             self.told += 1;
-            self.clear();
-            message(&line(report, self.told, progress.total));
+            message(&format!("{}{}", self.prefix, line(report, self.told, progress.total)));
         }
-        if self.terminal {
-            self.draw(progress);
-        } else if !progress.current.is_empty() && progress.current != self.waiting && progress.done >= progress.total {
-            // steps have lines of their own; what follows them is waiting
-            message(&progress.current);
+        // steps have lines of their own; what follows the last is waiting
+        let waits = !progress.current.is_empty() && progress.done >= progress.total;
+        if waits && progress.current != self.waiting {
+            message(&format!("{}{}", self.prefix, progress.current));
+            self.waiting.clone_from(&progress.current);
         }
-        self.waiting.clone_from(&progress.current);
     }
 
     /// Leaves the terminal as it was.
@@ -55,7 +58,8 @@ impl Progress {
         let current: String = clean(&progress.current).replace('\n', " ").chars().take(80).collect();
         let _ = write!(
             std::io::stderr(),
-            "\r\u{1b}[K[{bar}] {}/{}  wave {}  {current}",
+            "\r\u{1b}[K{}[{bar}] {}/{}  wave {}  {current}",
+            self.prefix,
             progress.done,
             progress.total,
             progress.wave

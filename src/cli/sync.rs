@@ -180,7 +180,7 @@ async fn one(
     let work = session.engine.sync(approved.issued(issued), args.wait);
     tokio::pin!(work);
     let mut fleet = session.engine.fleet();
-    let mut progress = Progress::new();
+    let mut progress = Progress::new((session.applications.len() > 1).then_some(name.as_str()));
     let stop = signal();
     tokio::pin!(stop);
     loop {
