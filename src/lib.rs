@@ -11,10 +11,10 @@
 //! | [`git`] | mirrors, fetch, history by path, trees at a commit, writing commits, push | `object` |
 //! | [`render`] | a source tree -> objects with their origin | `object` |
 //! | [`cluster`] | kubeconfig, discovery, watches, apply, delete, health, inventory, records, leases | `object`, `merge` |
-//! | [`config`] | the configuration file, its validation, reload, paths | `object` |
+//! | [`config`] | the configuration file, its validation, reload, paths | `object`, `render`'s option types |
 //! | [`engine`] | workers, comparison, plan, approval, sync; the only module that writes to a cluster | all of the above |
-//! | [`cli`] | one file per command | `engine`, `config`, and what these hand out |
-//! | [`console`] | the terminal program: model, update, view | `engine`, `config`, and what these hand out |
+//! | [`cli`] | one file per command | `engine`, `config`, and the types of `object`, `git`, `render`, `cluster` |
+//! | [`console`] | the terminal program: model, update, view | `engine`, `config`, and the types of `object`, `git`, `cluster`, `merge` |
 //!
 //! `ARCHITECTURE.md` follows one change through all of them.
 #![forbid(unsafe_code)]

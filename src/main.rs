@@ -22,6 +22,7 @@ const LOGS: usize = 7;
 
 fn main() -> ExitCode {
     quiet_caught_panics();
+    no_core_dumps();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -47,6 +48,13 @@ fn quiet_caught_panics() {
             tell(info);
         }
     }));
+}
+
+/// A core dump would put Secrets' values on disk.
+fn no_core_dumps() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    // Where the system refuses, the limit that is in force stays.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
 }
 
 fn exit(exit: Exit) -> ExitCode {

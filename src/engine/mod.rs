@@ -50,5 +50,5 @@ pub use fleet::{
 };
 pub use handle::{Engine, Options};
 pub use history::{AppliedAt, CommitEffect, CommitRow, GitChange, History, LiveEffect, RenderedObject, RevertTarget};
-pub use plan::{Choices, Confirmation, Counts, Plan, PlanList, PlanWarning, Step, StepAction};
+pub use plan::{Choices, Confirmation, Counts, Plan, PlanWarning, Step, StepAction};
 pub use report::{Outcome, StepReport, StepResult, SyncProgress, SyncReport};

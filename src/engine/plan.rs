@@ -121,12 +121,3 @@ impl Plan {
         self.digest.split('@').next().unwrap_or(&self.digest)
     }
 }
-
-/// Several applications' plans: an ordered list with one digest over theirs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct PlanList {
-    /// In order of `depends_on`.
-    pub items: Vec<Plan>,
-    /// `sha256:<hex>@<issued>` over the plans' digests.
-    pub digest: String,
-}
