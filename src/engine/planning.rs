@@ -63,13 +63,12 @@ impl Application {
         let mut steps: Vec<BoundStep> = Vec::new();
         let (mut left_out, mut unchanged) = (Vec::new(), Vec::new());
         let mut acting: Vec<&ObjectComparison> = Vec::new();
+        // A hook may share its identity with a member of another phase; only members have steps.
+        let members = examined.comparison.objects.iter().filter(|object| object.hook.is_none());
+        let compared: BTreeMap<ObjectId, &ObjectComparison> = members.map(|object| (object.id(), object)).collect();
         for object in &examined.desired.objects {
             let id = &object.manifest.id;
-            let Some(compared) =
-                examined.comparison.objects.iter().find(|each| each.id() == *id && each.hook.is_none())
-            else {
-                continue;
-            };
+            let Some(compared) = compared.get(id) else { continue };
             match compared.action {
                 _ if !chosen(id) => left_out.push(id.clone()),
                 Action::None if compared.state == ObjectState::Unknown => left_out.push(id.clone()),
@@ -90,9 +89,7 @@ impl Application {
             .map(|extra| prune_step(&extra.id, &extra.resource, &extra.live))
             .collect();
         prunes.sort_by(|a, b| b.place.cmp(&a.place));
-        for step in &prunes {
-            acting.extend(examined.comparison.objects.iter().find(|object| object.id() == step.id));
-        }
+        acting.extend(prunes.iter().filter_map(|step| compared.get(&step.id)));
         steps.extend(prunes);
 
         let verified = |step: &BoundStep| {
