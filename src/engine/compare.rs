@@ -10,7 +10,7 @@ use super::{
 use crate::{
     cluster::{Conflict, FIELD_MANAGER, HealthStatus, LiveObject, health},
     merge::{FieldChange, Op, changes, owners},
-    object::{Manifest, Mask, ObjectId, is_secret, mask_pair, mask_secret},
+    object::{Manifest, Mask, ObjectId, Pointer, is_secret, mask_pair, mask_secret},
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -289,9 +289,9 @@ impl Attribution<'_> {
 
 fn unattributed(id: &ObjectId, field: FieldChange, secret: bool) -> Change {
     let is_value = |segment: &String| matches!(segment.as_str(), "data" | "stringData");
-    let masked = secret
-        && (field.path.0.first().is_some_and(is_value)
-            || field.path.0.iter().any(|segment| segment.contains("last-applied")));
+    // A change of a whole subtree carries what is below it.
+    let last_applied = Pointer::from("/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration");
+    let masked = secret && (field.path.0.first().is_none_or(is_value) || field.path.covers(&last_applied));
     let value = |value: Option<Value>| match value {
         Some(_) if masked => Mask::Changed.json(),
         Some(value) => value,

@@ -86,7 +86,14 @@ pub(in crate::engine) fn place(
                     manifest.id.kind, manifest.id.name
                 )),
             },
-            Err(reason) => Err(reason),
+            Err(reason) => {
+                // It stands where it will stand once its kind is served, so that nothing takes it for gone from Git.
+                let namespaced = catalog.preferred(&manifest.id.group_kind()).is_none_or(|served| served.namespaced);
+                if namespaced && manifest.id.namespace.is_none() {
+                    manifest.id.namespace = namespace.map(str::to_owned);
+                }
+                Err(reason)
+            }
         };
         if let Some(first) = seen.get(&manifest.id) {
             let message = format!("{} is here and in {first}: one of the two has to go", manifest.id);
@@ -124,6 +131,15 @@ impl Desired {
     /// Says whether a kind is missing that another discovery could find.
     pub(in crate::engine) fn has_unknown_kinds(&self) -> bool {
         self.objects.iter().any(|object| object.resource.as_ref().is_err_and(|reason| reason.starts_with(UNKNOWN_KIND)))
+    }
+    /// Says whether Git still names an object that is no member just now: a hook, or an object whose kind is not served as written.
+    pub(in crate::engine) fn still_names(&self, id: &ObjectId) -> bool {
+        let same = |other: &ObjectId| {
+            (&other.group, &other.kind, &other.name) == (&id.group, &id.kind, &id.name)
+                && (other.namespace.is_none() || id.namespace.is_none() || other.namespace == id.namespace)
+        };
+        self.hooks.iter().any(|(manifest, _)| same(&manifest.id))
+            || self.objects.iter().any(|object| object.resource.is_err() && same(&object.manifest.id))
     }
     /// Returns the identities of its objects.
     pub(in crate::engine) fn ids(&self) -> BTreeSet<ObjectId> {

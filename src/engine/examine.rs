@@ -9,19 +9,23 @@ use super::{
     error::EngineError,
     fleet::Work,
     ledger::Ledger,
-    order::{Place, places},
+    order::{Place, keeps_itself, places},
     predict::Predicted,
 };
 use crate::{
-    cluster::{Catalog, Known, LiveCache, LiveObject, PART_OF, Resource, Scope, Session},
-    object::{Issue, ObjectId, Severity},
+    cluster::{Catalog, FIELD_MANAGER, Known, LiveCache, LiveObject, PART_OF, Resource, Scope, Session},
+    merge::owned_by,
+    object::{Issue, ObjectId, Pointer, Severity},
 };
 use futures::{FutureExt, StreamExt};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -103,15 +107,13 @@ impl Application {
             None => Arc::default(),
         };
         let scopes = self.scopes(&desired, &ledger, &session.catalog());
-        let user = if *at == At::Configured {
-            self.section.name.clone()
-        } else {
-            format!("{} at another revision", self.section.name)
-        };
-        session.live().want(&user, scopes.all.clone());
-        if *at == At::Configured {
+        let _wanted = if *at == At::Configured {
+            session.live().want(&self.section.name, scopes.all.clone());
             self.watches(scopes.all.clone());
-        }
+            None
+        } else {
+            Some(Wanted::new(&session, &self.section.name, scopes.all.clone()))
+        };
         first_answers(session.live(), &scopes.all).await;
 
         let mut live = self.live_sides(&desired, &session);
@@ -336,14 +338,22 @@ impl Application {
                 continue;
             };
             for (id, live) in members {
-                if ids.contains(&id) || has_controller(&live.body) {
+                if ids.contains(&id) || has_controller(&live.body) || desired.still_names(&id) {
                     continue;
                 }
-                let prune = prune && readable && super::order::keeps_itself(&live.body).is_none();
+                let prune = prune && readable && self.may_prune(&id, &live.body);
                 extras.insert(id.clone(), ExtraMember { id, resource: scope.resource.clone(), live, prune });
             }
         }
         extras.into_values().collect()
+    }
+
+    /// Says whether a member that is gone from Git may be deleted at all.
+    pub(in crate::engine) fn may_prune(&self, id: &ObjectId, live: &Value) -> bool {
+        let holds_our_state = id.group.is_empty() && id.kind == "Namespace" && Some(id.name.as_str()) == self.state_namespace();
+        // A controller may copy labels from one of our objects to one of its own: only what we labelled is ours.
+        let label = Pointer(vec!["metadata".into(), "labels".into(), PART_OF.into()]);
+        !holds_our_state && !has_controller(live) && keeps_itself(live).is_none() && owned_by(live, &label, FIELD_MANAGER)
     }
 
     /// Bases are needed only where something differs.
@@ -384,6 +394,27 @@ impl Application {
             }
         }
         bases
+    }
+}
+
+/// What one look at another state of the sources watches, for as long as it takes.
+struct Wanted {
+    live: LiveCache,
+    user: String,
+}
+
+impl Wanted {
+    fn new(session: &Session, application: &str, scopes: BTreeSet<Scope>) -> Self {
+        static LOOKS: AtomicU64 = AtomicU64::new(0);
+        let user = format!("{application}, look {}", LOOKS.fetch_add(1, Ordering::Relaxed));
+        session.live().want(&user, scopes);
+        Self { live: session.live().clone(), user }
+    }
+}
+
+impl Drop for Wanted {
+    fn drop(&mut self) {
+        self.live.want(&self.user, BTreeSet::new());
     }
 }
 

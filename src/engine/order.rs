@@ -1,6 +1,6 @@
 //! In which order objects are applied: phase, wave, kind rank, name; and which objects are hooks.
 
-use crate::object::{Manifest, ObjectId};
+use crate::object::{GroupKind, Manifest, ObjectId};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -53,7 +53,13 @@ pub(in crate::engine) struct Place {
 }
 
 /// Returns the rank of a kind: lower goes first.
-pub(in crate::engine) fn kind_rank(kind: &str) -> usize {
+pub(in crate::engine) fn kind_rank(kind: &GroupKind) -> usize {
+    // Another group's kind of the same name is a custom resource like any other.
+    let built_in = !kind.group.contains('.') || kind.group.ends_with(".k8s.io");
+    if !built_in {
+        return KIND_ORDER.len();
+    }
+    let kind = kind.kind.as_str();
     match LAST.iter().position(|last| *last == kind) {
         Some(position) => KIND_ORDER.len() + 1 + position,
         None => KIND_ORDER.iter().position(|known| *known == kind).unwrap_or(KIND_ORDER.len()),
@@ -71,9 +77,15 @@ pub(in crate::engine) fn hook_annotation(manifest: &Manifest) -> Option<String> 
 
 /// Returns an object's sync wave: `driftdeck.dev/sync-wave` wins over `argocd.argoproj.io/sync-wave`; 0 where none can be read.
 pub(in crate::engine) fn wave(manifest: &Manifest) -> i32 {
+    wave_of(&manifest.body)
+}
+
+/// As [`wave`], of any object's body.
+pub(in crate::engine) fn wave_of(body: &Value) -> i32 {
+    let annotations = body.pointer("/metadata/annotations");
     ["driftdeck.dev/sync-wave", "argocd.argoproj.io/sync-wave"]
         .iter()
-        .find_map(|key| manifest.annotation(key)?.trim().parse().ok())
+        .find_map(|key| annotations?.get(key)?.as_str()?.trim().parse().ok())
         .unwrap_or(0)
 }
 
@@ -105,7 +117,7 @@ pub(in crate::engine) fn places<'a>(
         .clone()
         .into_iter()
         .map(|manifest| {
-            let place = Place { wave: wave(manifest), rank: kind_rank(&manifest.id.kind), id: manifest.id.clone() };
+            let place = Place { wave: wave(manifest), rank: kind_rank(&manifest.id.group_kind()), id: manifest.id.clone() };
             (manifest.id.clone(), place)
         })
         .collect();
@@ -129,7 +141,7 @@ pub(in crate::engine) fn places<'a>(
 /// Says whether `user` cannot exist before `provider` does.
 pub(in crate::engine) fn needs(user: &Manifest, provider: &Manifest) -> bool {
     match provider.id.kind.as_str() {
-        "Namespace" => user.id.namespace.as_deref() == Some(&provider.id.name),
+        "Namespace" if provider.id.group.is_empty() => user.id.namespace.as_deref() == Some(&provider.id.name),
         "CustomResourceDefinition" => {
             let spec = |pointer: &str| provider.body.pointer(pointer).and_then(Value::as_str);
             spec("/spec/group") == Some(&user.id.group) && spec("/spec/names/kind") == Some(&user.id.kind)
@@ -174,9 +186,12 @@ mod tests {
 
     #[test]
     fn webhook_configurations_go_last_and_unknown_kinds_after_known_ones() {
-        assert!(kind_rank("ValidatingWebhookConfiguration") > kind_rank("Thing"));
-        assert!(kind_rank("Thing") > kind_rank("APIService"));
-        assert!(kind_rank("CustomResourceDefinition") < kind_rank("Deployment"));
+        let rank = |group: &str, kind: &str| kind_rank(&GroupKind { group: group.into(), kind: kind.into() });
+        let thing = rank("x.io", "Thing");
+        assert!(rank("admissionregistration.k8s.io", "ValidatingWebhookConfiguration") > thing);
+        assert!(thing > rank("apiregistration.k8s.io", "APIService"));
+        assert!(rank("apiextensions.k8s.io", "CustomResourceDefinition") < rank("apps", "Deployment"));
+        assert_eq!(rank("crd.projectcalico.org", "NetworkPolicy"), thing);
     }
 
     #[test]

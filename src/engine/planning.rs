@@ -310,6 +310,7 @@ impl Application {
             "objects": objects.into_iter().map(|(_, value)| value).collect::<Vec<_>>(),
             "order": steps.iter().map(|step| step.id.to_string()).collect::<Vec<_>>(),
             "prune": { "enabled": prune, "objects": prunes },
+            "inventorySource": examined.ledger.inventory.as_ref().map(|inventory| &inventory.source),
             "pinned": examined.comparison.pinned,
             "paused": examined.comparison.paused,
         })
@@ -336,7 +337,7 @@ fn prune_step(id: &ObjectId, resource: &Resource, live: &crate::cluster::LiveObj
         id: id.clone(),
         resource: resource.clone(),
         action: Action::Prune,
-        place: super::order::Place { wave: 0, rank: super::order::kind_rank(&id.kind), id: id.clone() },
+        place: super::order::Place { wave: super::order::wave_of(&live.body), rank: super::order::kind_rank(&id.group_kind()), id: id.clone() },
         body: Value::Null,
         live: Some((live.uid.clone(), live_digest(live))),
         conflicts: vec![],
@@ -399,7 +400,7 @@ async fn missing_namespace(session: &Session, namespace: &str) -> Option<String>
 async fn missing_right(session: &Session, state_namespace: &str, steps: &[BoundStep]) -> Option<String> {
     let catalog = session.catalog();
     let mut needed: Vec<(&str, Resource, Option<String>)> = Vec::new();
-    for (verb, kind) in [("create", "ConfigMap"), ("patch", "ConfigMap"), ("create", "Secret")] {
+    for (verb, kind) in [("create", "ConfigMap"), ("patch", "ConfigMap"), ("create", "Secret"), ("patch", "Secret")] {
         let kind = GroupKind { group: String::new(), kind: kind.into() };
         if let Some(resource) = catalog.preferred(&kind) {
             needed.push((verb, resource.clone(), Some(state_namespace.to_owned())));
@@ -436,6 +437,7 @@ pub(in crate::engine) fn moved(before: &Value, after: &Value) -> String {
         ("user", "the user is another one"),
         ("renderer", "the renderer or its options changed"),
         ("pinned", "the pin changed"),
+        ("inventorySource", "the inventory belongs to another source now"),
     ] {
         if before.get(field) != after.get(field) {
             moved.push(text.to_owned());
