@@ -87,6 +87,10 @@ pub fn read(path: &Path) -> Result<PlanFile, CliError> {
     }
     let applications: BTreeSet<String> =
         written.application.into_iter().chain(written.items.into_iter().map(|item| item.application)).collect();
+    // Without its time an approval would never grow old.
+    if !written.digest.contains('@') {
+        return Err(failed("its digest has no time of issue".into()));
+    }
     let WrittenChoices { revision, prune, only, skip } = written.choices;
     Ok(PlanFile {
         applications,

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    engine::{Choices, EngineError, Issued, ObjectState, Outcome, Plan, SyncReport, Work},
+    engine::{ApprovedPlan, Choices, EngineError, Issued, ObjectState, Outcome, Plan, SyncReport, Work},
 };
 use jiff::Timestamp;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -127,11 +127,20 @@ async fn carry_out(
         refuse_all(&plans, &error, out)?;
         return Err(error);
     }
+    // Every plan is approved before the first is carried out: what one lacks must not show after another was written.
+    let mut approved =
+        match plans.iter().map(|plan| approve(args, plan, approval, session)).collect::<Result<Vec<_>, _>>() {
+            Ok(approved) => approved.into_iter(),
+            Err(error) => {
+                refuse_all(&plans, &error, out)?;
+                return Err(error);
+            }
+        };
     let mut reports: Vec<SyncReport> = Vec::new();
     let mut interrupted = false;
     let mut failure = None;
     for plan in &plans {
-        match one(args, plan, approval, session).await {
+        match one(args, plan, approved.next().flatten(), session).await {
             Ok((report, stopped)) => {
                 interrupted |= stopped;
                 reports.push(report);
@@ -161,23 +170,37 @@ async fn carry_out(
     }
 }
 
-/// Approves one plan and carries it out; the second value says whether a signal stopped it.
-async fn one(
+/// Approves one plan; none: there is nothing to do.
+fn approve(
     args: &SyncArgs,
     plan: &Arc<Plan>,
     approval: &Approval,
     session: &Session,
-) -> Result<(SyncReport, bool), CliError> {
-    let name = &plan.comparison.application;
+) -> Result<Option<ApprovedPlan>, CliError> {
     if nothing_to_do(plan) {
-        message(&format!("{name}: nothing to do"));
-        return Ok((report(plan, Outcome::Succeeded, String::new()), false));
+        return Ok(None);
     }
+    let name = &plan.comparison.application;
     let operator = session.engine.operator(name)?;
     let confirm = args.confirm.iter().find(|confirmed| *confirmed == name).map(String::as_str);
     let approved = Arc::clone(plan).approve(operator, confirm, Timestamp::now()).map_err(EngineError::from)?;
     let issued = approval.as_ref().map_or(Issued::WithPlan, Digest::issued);
-    let work = session.engine.sync(approved.issued(issued), args.wait);
+    Ok(Some(approved.issued(issued)))
+}
+
+/// Carries one approved plan out; the second value says whether a signal stopped it.
+async fn one(
+    args: &SyncArgs,
+    plan: &Arc<Plan>,
+    approved: Option<ApprovedPlan>,
+    session: &Session,
+) -> Result<(SyncReport, bool), CliError> {
+    let name = &plan.comparison.application;
+    let Some(approved) = approved else {
+        message(&format!("{name}: nothing to do"));
+        return Ok((report(plan, Outcome::Succeeded, String::new()), false));
+    };
+    let work = session.engine.sync(approved, args.wait);
     tokio::pin!(work);
     let mut fleet = session.engine.fleet();
     let mut progress = Progress::new((session.applications.len() > 1).then_some(name.as_str()));

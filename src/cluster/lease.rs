@@ -270,6 +270,20 @@ impl Lease {
         }
         Ok(())
     }
+    /// Waits until a write that ends within `deadline` may be sent: a renewal that is a little late is no loss.
+    ///
+    /// # Errors
+    /// [`LeaseError::Lost`].
+    pub async fn ready(&self, deadline: Duration) -> Result<(), LeaseError> {
+        loop {
+            match self.check(deadline) {
+                Err(_) if self.shared.held().lost.is_none() && self.age() < self.shared.timing.life => {
+                    tokio::time::sleep(self.shared.timing.renew / 25).await;
+                }
+                result => return result,
+            }
+        }
+    }
     /// Frees it.
     ///
     /// # Errors

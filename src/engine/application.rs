@@ -239,7 +239,7 @@ impl Application {
     pub(in crate::engine) async fn desired(&self, source: &Source, session: &Session) -> Result<Desired, EngineError> {
         let rendered = self.render(source, Some(session)).await?;
         let mut desired = self.placed(&rendered, &session.catalog());
-        if desired.has_unknown_kinds() && self.follow_up_discovery(session).await {
+        if desired.has_unserved_kinds() && self.cluster.may_rediscover() && self.follow_up_discovery(session).await {
             desired = self.placed(&rendered, &session.catalog());
         }
         Ok(desired)

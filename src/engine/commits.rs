@@ -9,7 +9,8 @@ use super::{
     examine::Look,
     fleet::ActivityKind,
     history::{AppliedAt, CommitEffect, CommitRow, GitChange, History, LiveEffect, RenderedObject, RevertTarget},
-    ledger::{Ledger, outcome},
+    ledger::Ledger,
+    patches,
     plan::Counts,
 };
 use crate::{
@@ -65,7 +66,7 @@ impl Application {
         let mirror = self.mirror(true).await?;
         let (commit, files, refs) = {
             let mirror = mirror.clone();
-            blocking(move || Ok((mirror.commit(id)?, mirror.file_changes(id)?, mirror.refs()?))).await?
+            blocking(move || Ok((mirror.commit(id)?, patches::shown(&mirror, id)?, mirror.refs()?))).await?
         };
         let session = self.session().await;
         let after = self.render(&source, session.as_ref().ok()).await?;
@@ -212,7 +213,7 @@ impl Application {
     async fn describe(&self, mirror: &Mirror, id: CommitId, change: &mut GitChange) -> Result<(), EngineError> {
         let mirror = mirror.clone();
         let (files, author, message) =
-            blocking(move || Ok((mirror.file_changes(id)?, mirror.author_line(id)?, mirror.commit(id)?.message)))
+            blocking(move || Ok((patches::shown(&mirror, id)?, mirror.author_line(id)?, mirror.commit(id)?.message)))
                 .await?;
         change.files = files;
         change.author = clean(&author).into_owned();
@@ -314,7 +315,7 @@ fn rows(commits: Vec<Commit>, refs: &[(String, CommitId)], ledger: &Ledger, name
                 .get(&commit.id.to_string())
                 .into_iter()
                 .flatten()
-                .map(|head| applied_at(head, namespace))
+                .map(|head| applied_at(head, ledger, namespace))
                 .collect(),
             pinned: pinned.is_some_and(|pinned| *pinned == commit.id.to_string()),
             reverts: reverts(&commit.message),
@@ -330,11 +331,11 @@ fn rows(commits: Vec<Commit>, refs: &[(String, CommitId)], ledger: &Ledger, name
         .collect()
 }
 
-fn applied_at(head: &RecordHead, namespace: &str) -> AppliedAt {
+fn applied_at(head: &RecordHead, ledger: &Ledger, namespace: &str) -> AppliedAt {
     AppliedAt {
         time: head.started,
         by: format!("{}@{}", head.approval.os_user, head.approval.host),
-        outcome: outcome(head),
+        outcome: ledger.outcome_of(head),
         record: format!("{namespace}/{}", head.name),
         digest: head.digest.clone(),
     }

@@ -128,9 +128,12 @@ pub(in crate::engine) fn place(
 }
 
 impl Desired {
-    /// Says whether a kind is missing that another discovery could find.
-    pub(in crate::engine) fn has_unknown_kinds(&self) -> bool {
-        self.objects.iter().any(|object| object.resource.as_ref().is_err_and(|reason| reason.starts_with(UNKNOWN_KIND)))
+    /// Says whether a kind is missing that another discovery could find, one that only an own CRD defines among them.
+    pub(in crate::engine) fn has_unserved_kinds(&self) -> bool {
+        self.objects.iter().any(|object| match &object.resource {
+            Ok(resource) => resource.verbs.is_empty(),
+            Err(reason) => reason.starts_with(UNKNOWN_KIND),
+        })
     }
     /// Says whether Git still names an object that is no member just now: a hook, or an object whose kind is not served as written.
     pub(in crate::engine) fn still_names(&self, id: &ObjectId) -> bool {
@@ -287,7 +290,7 @@ mod tests {
         let desired = place(&rendered, &catalog(), Some("shop"), None);
         assert_eq!(desired.objects[1].resource.as_ref().unwrap().plural, "things");
         assert!(desired.objects[2].resource.as_ref().unwrap_err().starts_with("unknown kind y.io/v1 Other"));
-        assert!(desired.has_unknown_kinds());
+        assert!(desired.has_unserved_kinds());
     }
 
     #[test]

@@ -350,10 +350,14 @@ impl Application {
 
     /// Says whether a member that is gone from Git may be deleted at all.
     pub(in crate::engine) fn may_prune(&self, id: &ObjectId, live: &Value) -> bool {
-        let holds_our_state = id.group.is_empty() && id.kind == "Namespace" && Some(id.name.as_str()) == self.state_namespace();
+        let holds_our_state =
+            id.group.is_empty() && id.kind == "Namespace" && Some(id.name.as_str()) == self.state_namespace();
         // A controller may copy labels from one of our objects to one of its own: only what we labelled is ours.
         let label = Pointer(vec!["metadata".into(), "labels".into(), PART_OF.into()]);
-        !holds_our_state && !has_controller(live) && keeps_itself(live).is_none() && owned_by(live, &label, FIELD_MANAGER)
+        !holds_our_state
+            && !has_controller(live)
+            && keeps_itself(live).is_none()
+            && owned_by(live, &label, FIELD_MANAGER)
     }
 
     /// Bases are needed only where something differs.

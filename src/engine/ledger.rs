@@ -40,9 +40,20 @@ impl Ledger {
         self.records.first().map(|head| LastSync {
             time: head.started,
             by: format!("{}@{}", head.approval.os_user, head.approval.host),
-            outcome: outcome(head),
+            outcome: self.outcome_of(head),
             revision: head.revision.parse().ok(),
         })
+    }
+    /// Returns a record's outcome; one that says it is running while somebody else or nobody holds the Lease was interrupted.
+    pub(in crate::engine) fn outcome_of(&self, head: &RecordHead) -> Option<super::Outcome> {
+        let holder = self.lease.as_ref().and_then(|lease| lease.holder.as_ref());
+        let alive = head.running.as_ref().is_some_and(|running| holder == Some(&running.holder));
+        let unknown_holder =
+            self.lease.is_none() && head.running.as_ref().is_none_or(|running| running.holder.is_empty());
+        match outcome(head) {
+            None if !alive && !unknown_holder => Some(super::Outcome::Interrupted),
+            outcome => outcome,
+        }
     }
     /// Returns the record that last applied an object.
     pub(in crate::engine) fn applied_by(&self, id: &ObjectId) -> Option<&RecordHead> {
@@ -56,7 +67,7 @@ impl Ledger {
 }
 
 /// Reads a record's outcome.
-pub(in crate::engine) fn outcome(head: &RecordHead) -> Option<super::Outcome> {
+fn outcome(head: &RecordHead) -> Option<super::Outcome> {
     head.outcome.as_ref().and_then(|text| serde_json::from_value(Value::String(text.clone())).ok())
 }
 

@@ -24,6 +24,7 @@ mod history;
 mod hub;
 mod ledger;
 mod order;
+mod patches;
 mod plan;
 mod planning;
 mod predict;

@@ -117,7 +117,8 @@ pub(in crate::engine) fn places<'a>(
         .clone()
         .into_iter()
         .map(|manifest| {
-            let place = Place { wave: wave(manifest), rank: kind_rank(&manifest.id.group_kind()), id: manifest.id.clone() };
+            let place =
+                Place { wave: wave(manifest), rank: kind_rank(&manifest.id.group_kind()), id: manifest.id.clone() };
             (manifest.id.clone(), place)
         })
         .collect();

@@ -337,7 +337,11 @@ fn prune_step(id: &ObjectId, resource: &Resource, live: &crate::cluster::LiveObj
         id: id.clone(),
         resource: resource.clone(),
         action: Action::Prune,
-        place: super::order::Place { wave: super::order::wave_of(&live.body), rank: super::order::kind_rank(&id.group_kind()), id: id.clone() },
+        place: super::order::Place {
+            wave: super::order::wave_of(&live.body),
+            rank: super::order::kind_rank(&id.group_kind()),
+            id: id.clone(),
+        },
         body: Value::Null,
         live: Some((live.uid.clone(), live_digest(live))),
         conflicts: vec![],

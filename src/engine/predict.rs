@@ -2,9 +2,9 @@
 //!
 //! An in-process prediction can take this place; nothing outside asks who predicted.
 
-use super::{bounded::IN_FLIGHT, desired::DesiredObject};
+use super::{bounded::IN_FLIGHT, desired::DesiredObject, retry::Backoff, step::shown_warnings};
 use crate::{
-    cluster::{ApplyRequest, ClusterError, Conflict, LiveObject, Session},
+    cluster::{Applied, ApplyRequest, ClusterError, Conflict, LiveObject, Session},
     merge::live_content,
     object::{canonical_json, sha256_hex},
 };
@@ -18,6 +18,8 @@ use tokio::sync::Semaphore;
 
 /// Deadline of one dry-run.
 const DEADLINE: Duration = Duration::from_secs(30);
+/// Tries of one dry-run that the server was too busy for.
+const TRIES: usize = 4;
 /// Predictions kept; past it the memory is emptied and fills again.
 const KEPT: usize = 50_000;
 
@@ -45,11 +47,14 @@ pub(in crate::engine) enum Predicted {
     Failed(String),
 }
 
-type Key = (String, String, String);
+/// Hash of the desired bytes, uid of the live object.
+type Key = (String, String);
+/// Digest of the live content that it was predicted for, and what was predicted.
+type Known = (String, Arc<Prediction>);
 
 /// Predictions of one cluster, by desired bytes and live content.
 pub(in crate::engine) struct Predictions {
-    known: Mutex<HashMap<Key, Arc<Prediction>>>,
+    known: Mutex<HashMap<Key, Known>>,
     in_flight: Semaphore,
 }
 
@@ -76,9 +81,12 @@ impl Predictions {
             Ok(resource) => resource,
             Err(reason) => return Predicted::Refused(reason.clone()),
         };
-        let key = live.map(|live| (desired.hash.clone(), live.uid.clone(), live_digest(live)));
-        if let Some(known) = key.as_ref().and_then(|key| self.lock().get(key).cloned()) {
-            return Predicted::Verified(known);
+        let key = live.map(|live| ((desired.hash.clone(), live.uid.clone()), live_digest(live)));
+        if let Some((key, digest)) = &key
+            && let Some((known_digest, known)) = self.lock().get(key)
+            && known_digest == digest
+        {
+            return Predicted::Verified(Arc::clone(known));
         }
         let Ok(_permit) = self.in_flight.acquire().await else {
             return Predicted::Failed("driftdeck is shutting down".into());
@@ -91,23 +99,28 @@ impl Predictions {
             dry_run: true,
             deadline: DEADLINE,
         };
-        let (answer, conflicts) = match session.apply(&request).await {
+        if let Some(live) = live {
+            request.body["metadata"]["uid"] = live.uid.clone().into();
+        }
+        let (answer, conflicts) = match ask(session, &request).await {
             Err(ClusterError::Conflicts { conflicts, .. }) => {
                 request.force = true;
-                (session.apply(&request).await, conflicts)
+                (ask(session, &request).await, conflicts)
             }
             answer => (answer, Vec::new()),
         };
         match answer {
             Ok(applied) => {
-                let prediction =
-                    Arc::new(Prediction { object: applied.object.body, conflicts, warnings: applied.warnings });
-                if let Some(key) = key {
+                // The server may have answered about a newer state than the watch has told of: that answer is not kept.
+                let same_state = live.is_some_and(|live| live.resource_version == applied.object.resource_version);
+                let warnings = shown_warnings(&desired.manifest.body, &applied.warnings);
+                let prediction = Arc::new(Prediction { object: applied.object.body, conflicts, warnings });
+                if let Some((key, digest)) = key.filter(|_| same_state) {
                     let mut known = self.lock();
                     if known.len() >= KEPT {
                         known.clear();
                     }
-                    known.insert(key, Arc::clone(&prediction));
+                    known.insert(key, (digest, Arc::clone(&prediction)));
                 }
                 Predicted::Verified(prediction)
             }
@@ -115,19 +128,33 @@ impl Predictions {
                 let object = overlay(live.map(|live| &live.body), &desired.manifest.body);
                 Predicted::Estimated(object, format!("no right to ask the server: {message}"))
             }
-            Err(
-                error @ (ClusterError::Invalid { .. }
-                | ClusterError::NotFound { .. }
-                | ClusterError::Precondition { .. }),
-            ) => Predicted::Refused(error.to_string()),
+            Err(error @ (ClusterError::Invalid { .. } | ClusterError::NotFound { .. })) => {
+                Predicted::Refused(error.to_string())
+            }
+            Err(ClusterError::Precondition { .. }) => Predicted::Failed("it moved while it was compared".into()),
             Err(error) => Predicted::Failed(error.to_string()),
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Arc<Prediction>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Known>> {
         // A panic while the map is locked cannot leave it half changed.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Sends a dry-run; it changes nothing, so it is sent again when the server is busy.
+async fn ask(session: &Session, request: &ApplyRequest) -> Result<Applied, ClusterError> {
+    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+    for _ in 1..TRIES {
+        match session.apply(request).await {
+            Err(ClusterError::Busy { retry_after, .. }) => {
+                let pause = retry_after.map_or_else(|| backoff.next(), Duration::from_secs);
+                tokio::time::sleep(pause.min(DEADLINE)).await;
+            }
+            answer => return answer,
+        }
+    }
+    session.apply(request).await
 }
 
 /// The estimate for users without `patch` rights: desired laid over live, list items matched by key. It knows no ownership, so

@@ -5,17 +5,20 @@ use super::{
     retry::Backoff,
 };
 use crate::{
-    cluster::{ApplyRequest, ClusterError, Lease, LiveObject, PART_OF, Session},
+    cluster::{ApplyRequest, ClusterError, Lease, LiveObject, Session},
     merge::changes,
     object::{clean, is_secret},
 };
 use serde_json::{Value, json};
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// Deadline of one write, on client and server.
 const DEADLINE: Duration = Duration::from_secs(8);
 /// Tries of one write that the server was too busy for, or that only met a harmless move of resourceVersion.
 const TRIES: usize = 5;
+/// Longest pause between tries, whatever the server asks for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// What became of a step.
 #[derive(Clone, Debug)]
@@ -34,7 +37,7 @@ impl Done {
     }
     /// Says whether later steps may go on.
     pub(in crate::engine) fn is_ok(&self) -> bool {
-        !matches!(self.result, StepResult::Failed | StepResult::Unknown)
+        !matches!(self.result, StepResult::Failed | StepResult::Unknown | StepResult::Skipped)
     }
 }
 
@@ -61,121 +64,158 @@ pub(in crate::engine) async fn moved(session: &Session, step: &BoundStep) -> Res
     }
 }
 
-/// Carries out a create or an update.
-pub(in crate::engine) async fn apply(session: &Session, lease: Option<&Lease>, step: &BoundStep) -> Done {
-    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
-    let mut last = String::from("no answer");
-    for _ in 0..TRIES {
-        let live = match moved(session, step).await {
-            Ok(live) => live,
-            Err(what) => return Done::failed(what),
-        };
-        if let Some(terminating) = live.as_ref().and_then(|live| terminating(&live.body)) {
-            return Done::failed(terminating);
-        }
-        if let Some(lease) = lease
-            && let Err(error) = lease.check(DEADLINE)
-        {
-            return Done::failed(format!("not sent: {error}"));
-        }
-        let request = ApplyRequest {
-            resource: step.resource.clone(),
-            id: step.id.clone(),
-            body: with_preconditions(&step.body, live.as_ref()),
-            force: !step.conflicts.is_empty(),
-            dry_run: false,
-            deadline: DEADLINE,
-        };
-        match session.apply(&request).await {
-            Ok(applied) if applied.created != live.is_none() => {
-                let mut done = Done::failed(
-                    "somebody else created it at the same moment; what was applied is in the cluster: compare again",
-                );
-                done.object = Some(applied.object);
-                return done;
-            }
-            Ok(applied) => {
-                let result = match &live {
-                    None => StepResult::Created,
-                    Some(live) if live.resource_version == applied.object.resource_version => StepResult::Unchanged,
-                    Some(_) => StepResult::Configured,
-                };
-                let message = clean(&applied.warnings.join("; ")).into_owned();
-                return Done { result, message, object: Some(applied.object) };
-            }
-            Err(ClusterError::Conflicts { message, conflicts }) => {
-                if conflict_set(&conflicts) != conflict_set(&step.conflicts) {
-                    return Done::failed(format!("other owners than the plan showed: {message}"));
-                }
-                last = message;
-            }
-            // resourceVersion moved; the loop reads again, and goes on only if the content that counts is the same.
-            Err(ClusterError::Precondition { message }) => last = message,
-            Err(ClusterError::Busy { message, retry_after }) => {
-                last = message;
-                tokio::time::sleep(
-                    retry_after.map_or_else(|| backoff.next(), Duration::from_secs).min(Duration::from_secs(30)),
-                )
-                .await;
-            }
-            Err(error @ (ClusterError::Timeout { .. } | ClusterError::Unreachable { .. })) => {
-                last = error.to_string();
-                match outcome_of(session, step).await {
-                    Some(object) => return object,
-                    None => tokio::time::sleep(backoff.next()).await,
-                }
-            }
-            Err(error) => return Done::failed(error.to_string()),
-        }
-    }
-    Done { result: StepResult::Unknown, ..Done::failed(format!("gave up after {TRIES} tries: {last}")) }
+/// The way to the server for the steps of one sync.
+#[derive(Clone, Copy)]
+pub(in crate::engine) struct Way<'a> {
+    /// The session.
+    pub session: &'a Session,
+    /// The Lease, where the user may have one.
+    pub lease: Option<&'a Lease>,
+    /// Set when nothing more may be sent.
+    pub stop: &'a CancellationToken,
 }
 
-/// Deletes a member that is gone from Git, by uid and resourceVersion.
-pub(in crate::engine) async fn prune(
-    session: &Session,
-    lease: Option<&Lease>,
-    step: &BoundStep,
-    part_of: &str,
-) -> Done {
-    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
-    let mut last = String::from("no answer");
-    for _ in 0..TRIES {
-        let live = match session.get(&step.resource, &step.id).await {
-            Ok(None) => return Done { result: StepResult::Pruned, message: String::new(), object: None },
-            Ok(Some(live)) => live,
-            Err(error) => return Done::failed(format!("cannot be read again: {error}")),
-        };
-        if step.live.as_ref().is_none_or(|(uid, _)| *uid != live.uid) {
-            return Done::failed("it was replaced by another object since the plan was shown");
+impl Way<'_> {
+    /// Waits until a write may be sent; else says what became of the step.
+    async fn is_free(&self) -> Result<(), Done> {
+        if self.stop.is_cancelled() {
+            return Err(Done {
+                result: StepResult::Skipped,
+                message: "stopped before it was sent".into(),
+                object: None,
+            });
         }
-        let label = live.body.pointer("/metadata/labels").and_then(|labels| labels.get(PART_OF)?.as_str());
-        if label != Some(part_of) {
-            return Done::failed("it is no member of this application any more");
-        }
-        if let Some(lease) = lease
-            && let Err(error) = lease.check(DEADLINE)
-        {
-            return Done::failed(format!("not sent: {error}"));
-        }
-        match session.delete(&step.resource, &step.id, &live.uid, Some(&live.resource_version), DEADLINE).await {
-            Ok(()) => return Done { result: StepResult::Pruned, message: String::new(), object: Some(live) },
-            Err(ClusterError::Precondition { message }) => last = message,
-            Err(ClusterError::Busy { message, retry_after }) => {
-                last = message;
-                tokio::time::sleep(
-                    retry_after.map_or_else(|| backoff.next(), Duration::from_secs).min(Duration::from_secs(30)),
-                )
-                .await;
-            }
-            Err(error @ (ClusterError::Timeout { .. } | ClusterError::Unreachable { .. })) => {
-                last = error.to_string();
-                tokio::time::sleep(backoff.next()).await;
-            }
-            Err(error) => return Done::failed(error.to_string()),
+        match self.lease {
+            Some(lease) => lease.ready(DEADLINE).await.map_err(|error| Done::failed(format!("not sent: {error}"))),
+            None => Ok(()),
         }
     }
-    Done { result: StepResult::Unknown, ..Done::failed(format!("gave up after {TRIES} tries: {last}")) }
+
+    /// Pauses between tries; a stop ends the pause.
+    async fn pause(&self, pause: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(pause.min(LONGEST_PAUSE)) => {}
+            () = self.stop.cancelled() => {}
+        }
+    }
+
+    /// Carries out a create or an update.
+    pub(in crate::engine) async fn apply(&self, step: &BoundStep) -> Done {
+        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+        let mut last = String::from("no answer");
+        for _ in 0..TRIES {
+            let live = match moved(self.session, step).await {
+                Ok(live) => live,
+                Err(what) => return Done::failed(what),
+            };
+            if let Some(terminating) = live.as_ref().and_then(|live| terminating(&live.body)) {
+                return Done::failed(terminating);
+            }
+            if let Err(done) = self.is_free().await {
+                return done;
+            }
+            let request = ApplyRequest {
+                resource: step.resource.clone(),
+                id: step.id.clone(),
+                body: with_preconditions(&step.body, live.as_ref()),
+                force: !step.conflicts.is_empty(),
+                dry_run: false,
+                deadline: DEADLINE,
+            };
+            match self.session.apply(&request).await {
+                Ok(applied) if applied.created != live.is_none() => {
+                    let mut done = Done::failed(
+                        "somebody else created it at the same moment; what was applied is in the cluster: compare again",
+                    );
+                    done.object = Some(applied.object);
+                    return done;
+                }
+                Ok(applied) => {
+                    let result = match &live {
+                        None => StepResult::Created,
+                        Some(live) if live.resource_version == applied.object.resource_version => StepResult::Unchanged,
+                        Some(_) => StepResult::Configured,
+                    };
+                    let message = clean(&shown_warnings(&step.body, &applied.warnings).join("; ")).into_owned();
+                    return Done { result, message, object: Some(applied.object) };
+                }
+                Err(ClusterError::Conflicts { message, conflicts }) => {
+                    if conflict_set(&conflicts) != conflict_set(&step.conflicts) {
+                        return Done::failed(format!("other owners than the plan showed: {message}"));
+                    }
+                    last = message;
+                }
+                // resourceVersion moved; the loop reads again, and goes on only if the content that counts is the same.
+                Err(ClusterError::Precondition { message }) => last = message,
+                Err(ClusterError::Busy { message, retry_after }) => {
+                    last = message;
+                    self.pause(retry_after.map_or_else(|| backoff.next(), Duration::from_secs)).await;
+                }
+                Err(error @ (ClusterError::Timeout { .. } | ClusterError::Unreachable { .. })) => {
+                    last = error.to_string();
+                    match outcome_of(self.session, step).await {
+                        Some(done) => return done,
+                        None => self.pause(backoff.next()).await,
+                    }
+                }
+                Err(error) => return Done::failed(error.to_string()),
+            }
+        }
+        Done { result: StepResult::Unknown, ..Done::failed(format!("gave up after {TRIES} tries: {last}")) }
+    }
+
+    /// Deletes a member that is gone from Git, by uid and resourceVersion. `still_ours` says why it may not be deleted any more.
+    pub(in crate::engine) async fn prune(
+        &self,
+        step: &BoundStep,
+        still_ours: impl Fn(&Value) -> Result<(), String>,
+    ) -> Done {
+        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+        let mut last = String::from("no answer");
+        for _ in 0..TRIES {
+            let live = match self.session.get(&step.resource, &step.id).await {
+                Ok(None) => return Done { result: StepResult::Pruned, message: String::new(), object: None },
+                Ok(Some(live)) => live,
+                Err(error) => return Done::failed(format!("cannot be read again: {error}")),
+            };
+            match &step.live {
+                Some((uid, digest)) if *uid == live.uid && *digest == live_digest(&live) => {}
+                Some((uid, _)) if *uid == live.uid => return Done::failed("it was changed since the plan was shown"),
+                _ => return Done::failed("it was replaced by another object since the plan was shown"),
+            }
+            if let Err(why) = still_ours(&live.body) {
+                return Done::failed(why);
+            }
+            if let Err(done) = self.is_free().await {
+                return done;
+            }
+            let version = Some(live.resource_version.as_str());
+            match self.session.delete(&step.resource, &step.id, &live.uid, version, DEADLINE).await {
+                Ok(()) => return Done { result: StepResult::Pruned, message: String::new(), object: Some(live) },
+                Err(ClusterError::Precondition { message }) => last = message,
+                Err(ClusterError::Busy { message, retry_after }) => {
+                    last = message;
+                    self.pause(retry_after.map_or_else(|| backoff.next(), Duration::from_secs)).await;
+                }
+                Err(error @ (ClusterError::Timeout { .. } | ClusterError::Unreachable { .. })) => {
+                    last = error.to_string();
+                    self.pause(backoff.next()).await;
+                }
+                Err(error) => return Done::failed(error.to_string()),
+            }
+        }
+        Done { result: StepResult::Unknown, ..Done::failed(format!("gave up after {TRIES} tries: {last}")) }
+    }
+}
+
+/// The server's warnings about an object; a webhook may quote a value in one, so a Secret's are only counted.
+pub(in crate::engine) fn shown_warnings(body: &Value, warnings: &[String]) -> Vec<String> {
+    match warnings.len() {
+        count if count > 0 && is_secret(body) => {
+            vec![format!("{count} warnings of the API server, not shown for a Secret")]
+        }
+        _ => warnings.to_vec(),
+    }
 }
 
 /// Returns words for an object that is being deleted: an apply to it would be answered with 200 and vanish.

@@ -7,22 +7,23 @@ use super::{
     comparison::Action,
     error::EngineError,
     fleet::{ActivityKind, Work},
-    plan::Plan,
+    plan::{Confirmation, Plan},
     planning::moved as what_moved,
     report::{Outcome, StepReport, StepResult, SyncProgress, SyncReport},
-    step::{self, Done, action_name},
+    step::{self, Done, Way, action_name},
     wait::{self, Waited},
 };
 use crate::{
     cluster::{
-        ClusterError, Inventory, Lease, LeaseError, LeaseTiming, LiveObject, RecordApproval, RecordHead, RecordPayload,
-        RecordRunning, RecordStep, Session,
+        ClusterError, Inventory, Lease, LeaseError, LeaseTiming, LiveObject, PART_OF, RecordApproval, RecordHead,
+        RecordPayload, RecordRunning, RecordStep, Session,
         record::{self, RECORD_FORMAT},
     },
     object::ObjectId,
 };
 use futures::{FutureExt, StreamExt, future::ready};
 use jiff::Timestamp;
+use serde_json::Value;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
@@ -53,6 +54,15 @@ impl Application {
         if !plan.approvable {
             return Err(Refusal::NotApprovable(plan.reason.unwrap_or_default()).into());
         }
+        // Of a Secret the digest binds the sources only, and a renderer may give other values each time: what is sent is what was shown.
+        let bodies = |plan: &Plan| plan.bound.steps.iter().map(|step| step.body.clone()).collect::<Vec<_>>();
+        if bodies(&plan) != bodies(&shown) {
+            let what = "the renderer gives other values each time; take randomness out of the chart";
+            return Err(Refusal::Stale(what.into()).into());
+        }
+        if plan.confirmation == Confirmation::Typed && shown.confirmation != Confirmation::Typed {
+            return Err(Refusal::Stale("it needs a typed confirmation now".into()).into());
+        }
         // The same digest: what was approved is what is sent. Titles and records keep the number and issue that were shown.
         plan.number = shown.number;
         plan.digest.clone_from(&shown.digest);
@@ -64,15 +74,21 @@ impl Application {
     async fn ask_git(&self) {
         let Ok(mirror) = self.mirror(false).await else { return };
         let stop = self.repository.stop_flag();
-        let asked = super::application::blocking(move || Ok(mirror.poll(&stop)?));
-        if let Ok(Ok(true)) = tokio::time::timeout(ASK_GIT, asked).await {
-            let mut fact = self.repository.fact();
-            let before = fact.borrow_and_update().generation;
-            self.repository.fetch();
-            let fetched = fact.wait_for(|fact| fact.generation != before || fact.error.is_some());
-            if tokio::time::timeout(ASK_GIT * 4, fetched).await.is_err() {
-                tracing::warn!(application = self.section.name, "Git has news that could not be fetched in time");
+        let asked = super::application::blocking(move || {
+            if mirror.poll(&stop)? {
+                mirror.fetch(&|_| {}, &stop)?;
+                return Ok(true);
             }
+            Ok(false)
+        });
+        match tokio::time::timeout(ASK_GIT, asked).await {
+            Ok(Ok(false)) => {}
+            // The worker shows what came.
+            Ok(Ok(true)) => self.repository.fetch(),
+            Ok(Err(error)) => {
+                tracing::warn!(application = self.section.name, %error, "Git could not be asked for news")
+            }
+            Err(_) => tracing::warn!(application = self.section.name, "Git did not say in time whether there is news"),
         }
     }
 }
@@ -87,6 +103,7 @@ struct Run<'a> {
     part_of: String,
     wait: bool,
     issued_known: bool,
+    home_made: bool,
     stop: CancellationToken,
     results: Vec<Option<(Done, f64)>>,
     written: BTreeMap<ObjectId, LiveObject>,
@@ -176,6 +193,7 @@ impl<'a> Run<'a> {
             part_of,
             wait,
             issued_known: approved.issued != Issued::Unknown,
+            home_made: false,
             stop,
             results,
             written: BTreeMap::new(),
@@ -185,11 +203,16 @@ impl<'a> Run<'a> {
 
     async fn go(mut self) -> Result<SyncReport, EngineError> {
         self.show("checking again that nothing moved");
-        self.not_used().await?;
-        self.nothing_moved().await?;
+        self.still_holds().await?;
         let home = self.make_home().await?;
+        self.home_made = home.is_some();
         let lease = self.take_lease().await?;
-        let written = self.write_record(lease.as_ref(), home.as_ref()).await;
+        // Taking the Lease may have meant waiting for another operator's sync: everything is looked at once more.
+        self.application.ledger.forget();
+        let written = match self.still_holds().await {
+            Ok(()) => self.write_record(lease.as_ref(), home.as_ref()).await,
+            Err(error) => Err(error),
+        };
         let mut inventory = match written {
             Ok(inventory) => inventory,
             Err(error) => {
@@ -203,12 +226,25 @@ impl<'a> Run<'a> {
         let ending = self.steps(lease.as_ref()).await;
         let ending = self.prune(lease.as_ref(), ending).await;
         let report = self.close(&mut inventory, ending).await;
+        self.trim(lease.as_ref()).await;
         release(lease).await;
         self.application.ledger.forget();
+        Ok(report)
+    }
+
+    async fn still_holds(&self) -> Result<(), EngineError> {
+        self.not_used().await?;
+        self.nothing_moved().await
+    }
+
+    /// Deletes old records. Only the Lease's holder may: another's record may be half written.
+    async fn trim(&self, lease: Option<&Lease>) {
+        if lease.is_none_or(|lease| lease.check(Duration::ZERO).is_err()) {
+            return;
+        }
         if let Err(error) = record::trim(&self.session, &self.state_namespace, &self.application.section.name).await {
             tracing::info!(application = self.application.section.name, %error, "old records could not be trimmed");
         }
-        Ok(report)
     }
 
     /// A digest that came without its time of issue must not have been used by any sync that is on record.
@@ -216,15 +252,17 @@ impl<'a> Run<'a> {
         if self.issued_known {
             return Ok(());
         }
-        let ledger = self.application.ledger.read(&self.session, &self.state_namespace).await;
-        let used = ledger.records.iter().any(|head| head.digest == self.head.digest);
+        let records = record::list(&self.session, &self.state_namespace, &self.application.section.name).await?;
+        let used = records.iter().any(|head| head.digest == self.head.digest);
         if used { Err(Refusal::Used.into()) } else { Ok(()) }
     }
 
     /// Reads every object that a step touches once more before the first write: one that moved means 0 writes.
     async fn nothing_moved(&self) -> Result<(), EngineError> {
         let session = &self.session;
-        let asked = self.bound.steps.iter().map(|step| async move { step::moved(session, step).await.err() }.boxed());
+        let home = self.home_step().filter(|_| self.home_made);
+        let steps = self.bound.steps.iter().enumerate().filter(|(index, _)| Some(*index) != home).map(|(_, step)| step);
+        let asked = steps.map(|step| async move { step::moved(session, step).await.err() }.boxed());
         let moved: Vec<String> = bounded(asked).filter_map(ready).collect().await;
         if moved.is_empty() { Ok(()) } else { Err(Refusal::Stale(moved.join("; ")).into()) }
     }
@@ -232,7 +270,10 @@ impl<'a> Run<'a> {
     /// The step that creates the namespace of inventory, records and Lease, if the plan has one.
     fn home_step(&self) -> Option<usize> {
         self.bound.steps.iter().position(|step| {
-            step.id.kind == "Namespace" && step.id.name == self.state_namespace && step.action == Action::Create
+            step.id.group.is_empty()
+                && step.id.kind == "Namespace"
+                && step.id.name == self.state_namespace
+                && step.action == Action::Create
         })
     }
 
@@ -240,7 +281,7 @@ impl<'a> Run<'a> {
     async fn make_home(&self) -> Result<Option<Done>, EngineError> {
         let Some(step) = self.home_step().map(|index| &self.bound.steps[index]) else { return Ok(None) };
         self.show(&format!("create Namespace {}", self.state_namespace));
-        let done = step::apply(&self.session, None, step).await;
+        let done = self.way(None).apply(step).await;
         if !done.is_ok() {
             return Err(Refusal::Busy(format!(
                 "namespace {} could not be made: {}",
@@ -373,7 +414,7 @@ impl<'a> Run<'a> {
                     let step = &run.bound.steps[index];
                     run.show(&format!("{} {}", action_name(step.action), step.id.short()));
                     let started = Instant::now();
-                    let done = step::apply(&run.session, lease, step).await;
+                    let done = run.way(lease).apply(step).await;
                     if !done.is_ok() {
                         failed.cancel();
                     }
@@ -402,6 +443,19 @@ impl<'a> Run<'a> {
         wait::healthy(&self.session, &written, self.application.section.timeout, &self.stop, &tell).await
     }
 
+    fn way<'b>(&'b self, lease: Option<&'b Lease>) -> Way<'b> {
+        Way { session: &self.session, lease, stop: &self.stop }
+    }
+
+    /// Says why a member may not be deleted any more, if it may not.
+    fn still_ours(&self, id: &ObjectId, live: &Value) -> Result<(), String> {
+        let label = live.pointer("/metadata/labels").and_then(|labels| labels.get(PART_OF)?.as_str());
+        if label != Some(self.part_of.as_str()) {
+            return Err("it is no member of this application any more".into());
+        }
+        if self.application.may_prune(id, live) { Ok(()) } else { Err("it must be kept now".into()) }
+    }
+
     /// Deletes members that are gone from Git, last applied first.
     async fn prune(&mut self, lease: Option<&Lease>, ending: Ending) -> Ending {
         if ending.outcome != Outcome::Succeeded {
@@ -417,7 +471,7 @@ impl<'a> Run<'a> {
             let step = &bound.steps[*index];
             self.show(&format!("delete {}", step.id.short()));
             let started = Instant::now();
-            let done = step::prune(&self.session, lease, step, &self.part_of).await;
+            let done = self.way(lease).prune(step, |live| self.still_ours(&step.id, live)).await;
             let seconds = started.elapsed().as_secs_f64();
             self.note(*index, &done, seconds);
             self.finish(*index, done, seconds);
@@ -432,6 +486,9 @@ impl<'a> Run<'a> {
         let held = wait::gone(&self.session, &pruned, self.application.section.timeout, &self.stop).await;
         match held.first() {
             None => ending,
+            Some(_) if self.stop.is_cancelled() => {
+                Ending { outcome: Outcome::Interrupted, message: "stopped while waiting for deletions".into() }
+            }
             Some((id, reason)) => Ending { outcome: Outcome::Unhealthy, message: format!("{id}: {reason}") },
         }
     }
@@ -492,7 +549,8 @@ impl<'a> Run<'a> {
 
     fn failure(&self, index: usize) -> Option<String> {
         let (done, _) = self.results[index].as_ref()?;
-        (!done.is_ok()).then(|| format!("{}: {}", self.bound.steps[index].id, done.message))
+        (!done.is_ok() && done.result != StepResult::Skipped)
+            .then(|| format!("{}: {}", self.bound.steps[index].id, done.message))
     }
 
     fn finish(&mut self, index: usize, done: Done, seconds: f64) {

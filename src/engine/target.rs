@@ -13,16 +13,18 @@ use crate::{
 use jiff::Timestamp;
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// How often a connected API server is asked whether it is there; a lost link shows within twice that.
 const PING_EVERY: Duration = Duration::from_secs(5);
+/// How often unknown kinds may cost a discovery.
+const REDISCOVER_EVERY: Duration = Duration::from_secs(30);
 const PING_EVERY_WHEN_LOST: Duration = Duration::from_secs(1);
 
 /// What a cluster's worker knows.
@@ -43,6 +45,7 @@ pub(in crate::engine) struct ClusterHandle {
     fact: watch::Receiver<ClusterFact>,
     armed: Arc<AtomicBool>,
     wake: Arc<Notify>,
+    discovered: Mutex<Option<Instant>>,
     hub: Hub,
     _stop: DropGuard,
 }
@@ -67,7 +70,15 @@ impl ClusterHandle {
                 () = worker.run(follow) => {}
             }
         });
-        let handle = Self { section, fact, armed: Arc::default(), wake, hub, _stop: token.drop_guard() };
+        let handle = Self {
+            section,
+            fact,
+            armed: Arc::default(),
+            wake,
+            discovered: Mutex::default(),
+            hub,
+            _stop: token.drop_guard(),
+        };
         handle.arm(armed);
         handle
     }
@@ -84,8 +95,18 @@ impl ClusterHandle {
     pub(in crate::engine) fn armed(&self) -> bool {
         self.armed.load(Ordering::Relaxed)
     }
+    /// Says whether the kinds may be discovered again for a comparison's sake: not more often than now and then, whoever asks.
+    pub(in crate::engine) fn may_rediscover(&self) -> bool {
+        let mut discovered = self.discovered.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = discovered.is_none_or(|at| at.elapsed() >= REDISCOVER_EVERY);
+        if due {
+            *discovered = Some(Instant::now());
+        }
+        due
+    }
     /// Tries to connect now.
     pub(in crate::engine) fn wake(&self) {
+        *self.discovered.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.wake.notify_one();
     }
 }

@@ -33,8 +33,7 @@ pub(in crate::engine) async fn served(
     stop: &CancellationToken,
 ) -> Waited {
     let crds = steps.iter().any(|step| step.id.kind == "CustomResourceDefinition");
-    let providers =
-        steps.iter().filter(|step| matches!(step.id.kind.as_str(), "Namespace" | "CustomResourceDefinition"));
+    let providers = steps.iter().filter(|step| is_namespace(step) || step.id.kind == "CustomResourceDefinition");
     let deadline = Instant::now() + timeout;
     for step in providers {
         let ready = |live: &Value| match step.id.kind.as_str() {
@@ -76,6 +75,10 @@ pub(in crate::engine) async fn served(
             () = stop.cancelled() => return Waited::Stopped,
         }
     }
+}
+
+fn is_namespace(step: &BoundStep) -> bool {
+    step.id.group.is_empty() && step.id.kind == "Namespace"
 }
 
 /// Waits until objects that were just written are healthy. `tell` is called with the reason of one that is not yet.
