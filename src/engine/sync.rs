@@ -1,33 +1,32 @@
 //! Carries an approved plan out, in the order of the design's "Sync": check again, Lease, record, inventory, steps, health, prune, record.
 
+mod opening;
+mod steps;
+
 use super::{
     application::Application,
     approval::{ApprovedPlan, Bound, BoundStep, Issued, Refusal},
-    bounded::bounded,
     comparison::Action,
     error::EngineError,
     fleet::{ActivityKind, Work},
     plan::{Confirmation, Plan},
     planning::moved as what_moved,
     report::{Outcome, StepReport, StepResult, SyncProgress, SyncReport},
-    step::{self, Done, Way, action_name},
-    wait::{self, Waited},
+    step::{Done, action_name},
 };
 use crate::{
     cluster::{
-        ClusterError, Inventory, Lease, LeaseError, LeaseTiming, LiveObject, PART_OF, RecordApproval, RecordHead,
-        RecordPayload, RecordRunning, RecordStep, Session,
+        ClusterError, Inventory, Lease, LiveObject, RecordApproval, RecordHead, RecordPayload, RecordRunning,
+        RecordStep, Session,
         record::{self, RECORD_FORMAT},
     },
     object::ObjectId,
 };
-use futures::{FutureExt, StreamExt, future::ready};
 use jiff::Timestamp;
-use serde_json::Value;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -232,11 +231,6 @@ impl<'a> Run<'a> {
         Ok(report)
     }
 
-    async fn still_holds(&self) -> Result<(), EngineError> {
-        self.not_used().await?;
-        self.nothing_moved().await
-    }
-
     /// Deletes old records. Only the Lease's holder may: another's record may be half written.
     async fn trim(&self, lease: Option<&Lease>) {
         if lease.is_none_or(|lease| lease.check(Duration::ZERO).is_err()) {
@@ -244,252 +238,6 @@ impl<'a> Run<'a> {
         }
         if let Err(error) = record::trim(&self.session, &self.state_namespace, &self.application.section.name).await {
             tracing::info!(application = self.application.section.name, %error, "old records could not be trimmed");
-        }
-    }
-
-    /// A digest that came without its time of issue must not have been used by any sync that is on record.
-    async fn not_used(&self) -> Result<(), EngineError> {
-        if self.issued_known {
-            return Ok(());
-        }
-        let records = record::list(&self.session, &self.state_namespace, &self.application.section.name).await?;
-        let used = records.iter().any(|head| head.digest == self.head.digest);
-        if used { Err(Refusal::Used.into()) } else { Ok(()) }
-    }
-
-    /// Reads every object that a step touches once more before the first write: one that moved means 0 writes.
-    async fn nothing_moved(&self) -> Result<(), EngineError> {
-        let session = &self.session;
-        let home = self.home_step().filter(|_| self.home_made);
-        let steps = self.bound.steps.iter().enumerate().filter(|(index, _)| Some(*index) != home).map(|(_, step)| step);
-        let asked = steps.map(|step| async move { step::moved(session, step).await.err() }.boxed());
-        let moved: Vec<String> = bounded(asked).filter_map(ready).collect().await;
-        if moved.is_empty() { Ok(()) } else { Err(Refusal::Stale(moved.join("; ")).into()) }
-    }
-
-    /// The step that creates the namespace of inventory, records and Lease, if the plan has one.
-    fn home_step(&self) -> Option<usize> {
-        self.bound.steps.iter().position(|step| {
-            step.id.group.is_empty()
-                && step.id.kind == "Namespace"
-                && step.id.name == self.state_namespace
-                && step.action == Action::Create
-        })
-    }
-
-    /// Step 0: the namespace that the Lease and the record need.
-    async fn make_home(&self) -> Result<Option<Done>, EngineError> {
-        let Some(step) = self.home_step().map(|index| &self.bound.steps[index]) else { return Ok(None) };
-        self.show(&format!("create Namespace {}", self.state_namespace));
-        let done = self.way(None).apply(step).await;
-        if !done.is_ok() {
-            return Err(Refusal::Busy(format!(
-                "namespace {} could not be made: {}",
-                self.state_namespace, done.message
-            ))
-            .into());
-        }
-        match wait::served(&self.session, std::slice::from_ref(step), self.application.section.timeout, &self.stop)
-            .await
-        {
-            Waited::Ready => Ok(Some(done)),
-            Waited::NotReady(reason) => Err(Refusal::Busy(reason).into()),
-            Waited::Stopped => Err(Refusal::Busy("stopped".into()).into()),
-        }
-    }
-
-    async fn take_lease(&self) -> Result<Option<Lease>, EngineError> {
-        self.show("taking the Lease");
-        let who = format!("{}@{}", self.head.approval.os_user, self.head.approval.host);
-        let name = &self.application.section.name;
-        match Lease::acquire(&self.session, &self.state_namespace, name, &who, LeaseTiming::default()).await {
-            Ok(lease) => Ok(Some(lease)),
-            Err(LeaseError::Forbidden(message)) => {
-                self.application
-                    .tell(ActivityKind::Notice, format!("no right on Leases, other operators are not seen: {message}"));
-                Ok(None)
-            }
-            Err(LeaseError::Cluster(error)) => Err(error.into()),
-            Err(error) => Err(Refusal::Busy(error.to_string()).into()),
-        }
-    }
-
-    /// Writes the record as running and widens the inventory: without them nothing is applied.
-    async fn write_record(&mut self, lease: Option<&Lease>, home: Option<&Done>) -> Result<Inventory, EngineError> {
-        self.show("writing the record");
-        let name = self.application.section.name.clone();
-        let before = self.application.ledger.read(&self.session, &self.state_namespace).await;
-        self.head.applied = before.records.first().map(|head| head.applied.clone()).unwrap_or_default();
-        self.head.applied.retain(|id, _| self.bound.payload.contains_key(id));
-        self.note_running(lease, usize::from(home.is_some()));
-        match record::create(&self.session, &self.state_namespace, &mut self.head, &self.bound.payload).await {
-            Ok(()) => {}
-            Err(ClusterError::Precondition { .. }) => return Err(Refusal::Used.into()),
-            Err(error) => return Err(error.into()),
-        }
-        let widened = self.widen_inventory().await;
-        if let Err(error) = &widened {
-            // Nothing has been applied: the record says so, and the approval is used up.
-            self.head.finished = Some(Timestamp::now());
-            self.head.outcome = Some("Refused".into());
-            self.head.running = None;
-            tracing::warn!(application = name, %error, "the inventory could not be widened");
-            if let Err(error) = record::update(&self.session, &self.state_namespace, &mut self.head).await {
-                tracing::warn!(application = name, %error, "the record could not be finished");
-            }
-        }
-        Ok(widened?)
-    }
-
-    /// Members must never be missed, so the inventory knows their kinds and namespaces before they exist.
-    async fn widen_inventory(&self) -> Result<Inventory, ClusterError> {
-        let name = &self.application.section.name;
-        let mut inventory = Inventory::read(&self.session, &self.state_namespace, name)
-            .await?
-            .unwrap_or_else(|| Inventory::new(&self.state_namespace, name));
-        inventory.widen(self.bound.payload.keys());
-        inventory.source = self.application.source_mark(&self.bound.source);
-        inventory.write(&self.session).await?;
-        Ok(inventory)
-    }
-
-    /// Creates and updates, wave by wave, and inside a wave kind rank by kind rank.
-    async fn steps(&mut self, lease: Option<&Lease>) -> Ending {
-        let steps = Arc::clone(&self.bound);
-        let applies: Vec<usize> =
-            (0..steps.steps.len()).filter(|index| steps.steps[*index].action != Action::Prune).collect();
-        for wave in applies.chunk_by(|a, b| steps.steps[*a].place.wave == steps.steps[*b].place.wave) {
-            let mut sent: Vec<usize> = Vec::new();
-            for rank in wave.chunk_by(|a, b| steps.steps[*a].place.rank == steps.steps[*b].place.rank) {
-                if self.stop.is_cancelled() {
-                    return Ending { outcome: Outcome::Interrupted, message: "stopped by the operator".into() };
-                }
-                self.send(rank, lease).await;
-                sent.extend(rank);
-                if let Some(failed) = rank.iter().find_map(|index| self.failure(*index)) {
-                    return Ending { outcome: Outcome::Failed, message: failed };
-                }
-                if self.stop.is_cancelled() {
-                    return Ending { outcome: Outcome::Interrupted, message: "stopped by the operator".into() };
-                }
-                let group: Vec<BoundStep> = rank.iter().map(|index| steps.steps[*index].clone()).collect();
-                match wait::served(&self.session, &group, self.application.section.timeout, &self.stop).await {
-                    Waited::Ready => {}
-                    Waited::NotReady(reason) => return Ending { outcome: Outcome::Unhealthy, message: reason },
-                    Waited::Stopped => {
-                        return Ending { outcome: Outcome::Interrupted, message: "stopped by the operator".into() };
-                    }
-                }
-                self.keep_record_fresh(lease).await;
-            }
-            if !self.wait {
-                continue;
-            }
-            match self.healthy(&sent).await {
-                Waited::Ready => {}
-                Waited::NotReady(reason) => return Ending { outcome: Outcome::Unhealthy, message: reason },
-                Waited::Stopped => {
-                    return Ending {
-                        outcome: Outcome::Interrupted,
-                        message: "stopped while waiting for health".into(),
-                    };
-                }
-            }
-        }
-        Ending { outcome: Outcome::Succeeded, message: String::new() }
-    }
-
-    /// Sends steps of one kind rank together; the first failure stops new sends.
-    async fn send(&mut self, indexes: &[usize], lease: Option<&Lease>) {
-        let failed = CancellationToken::new();
-        let todo: Vec<usize> = indexes.iter().copied().filter(|index| self.results[*index].is_none()).collect();
-        let done: Vec<(usize, Done, f64)> = {
-            let run = &*self;
-            let failed = &failed;
-            let work = todo.into_iter().map(|index| {
-                async move {
-                    if failed.is_cancelled() || run.stop.is_cancelled() {
-                        return None;
-                    }
-                    let step = &run.bound.steps[index];
-                    run.show(&format!("{} {}", action_name(step.action), step.id.short()));
-                    let started = Instant::now();
-                    let done = run.way(lease).apply(step).await;
-                    if !done.is_ok() {
-                        failed.cancel();
-                    }
-                    let seconds = started.elapsed().as_secs_f64();
-                    run.note(index, &done, seconds);
-                    Some((index, done, seconds))
-                }
-                .boxed()
-            });
-            bounded(work).filter_map(ready).collect().await
-        };
-        for (index, done, seconds) in done {
-            self.finish(index, done, seconds);
-        }
-    }
-
-    async fn healthy(&self, sent: &[usize]) -> Waited {
-        let written: Vec<(&BoundStep, LiveObject)> = sent
-            .iter()
-            .filter_map(|index| {
-                let step = &self.bound.steps[*index];
-                Some((step, self.written.get(&step.id)?.clone()))
-            })
-            .collect();
-        let tell = |id: &ObjectId, reason: &str| self.show(&format!("waiting for {}: {reason}", id.short()));
-        wait::healthy(&self.session, &written, self.application.section.timeout, &self.stop, &tell).await
-    }
-
-    fn way<'b>(&'b self, lease: Option<&'b Lease>) -> Way<'b> {
-        Way { session: &self.session, lease, stop: &self.stop }
-    }
-
-    /// Says why a member may not be deleted any more, if it may not.
-    fn still_ours(&self, id: &ObjectId, live: &Value) -> Result<(), String> {
-        let label = live.pointer("/metadata/labels").and_then(|labels| labels.get(PART_OF)?.as_str());
-        if label != Some(self.part_of.as_str()) {
-            return Err("it is no member of this application any more".into());
-        }
-        if self.application.may_prune(id, live) { Ok(()) } else { Err("it must be kept now".into()) }
-    }
-
-    /// Deletes members that are gone from Git, last applied first.
-    async fn prune(&mut self, lease: Option<&Lease>, ending: Ending) -> Ending {
-        if ending.outcome != Outcome::Succeeded {
-            return ending;
-        }
-        let bound = Arc::clone(&self.bound);
-        let prunes: Vec<usize> =
-            (0..bound.steps.len()).filter(|index| bound.steps[*index].action == Action::Prune).collect();
-        for index in &prunes {
-            if self.stop.is_cancelled() {
-                return Ending { outcome: Outcome::Interrupted, message: "stopped by the operator".into() };
-            }
-            let step = &bound.steps[*index];
-            self.show(&format!("delete {}", step.id.short()));
-            let started = Instant::now();
-            let done = self.way(lease).prune(step, |live| self.still_ours(&step.id, live)).await;
-            let seconds = started.elapsed().as_secs_f64();
-            self.note(*index, &done, seconds);
-            self.finish(*index, done, seconds);
-            if let Some(failed) = self.failure(*index) {
-                return Ending { outcome: Outcome::Failed, message: failed };
-            }
-        }
-        let pruned: Vec<&BoundStep> = prunes.iter().map(|index| &bound.steps[*index]).collect();
-        if pruned.is_empty() || !self.wait {
-            return ending;
-        }
-        let held = wait::gone(&self.session, &pruned, self.application.section.timeout, &self.stop).await;
-        match held.first() {
-            None => ending,
-            Some(_) if self.stop.is_cancelled() => {
-                Ending { outcome: Outcome::Interrupted, message: "stopped while waiting for deletions".into() }
-            }
-            Some((id, reason)) => Ending { outcome: Outcome::Unhealthy, message: format!("{id}: {reason}") },
         }
     }
 
