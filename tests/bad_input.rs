@@ -4,7 +4,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt, path::Path, time::Instant};
 use support::{Application, Cluster, Kubectl, Namespace, Repository, SHORT, Size, USUAL, World, cluster, shop};
 
 const SUITE: &str = "bad input";
@@ -31,7 +31,13 @@ impl Case {
 
     /// Syncs whatever can be synced, and wants the good object to be there afterwards.
     fn the_rest_is_applied(&self) {
-        let arguments = ["--write", "sync", "shop", "--yes", "--confirm", "shop"];
+        self.applied_without(&[]);
+    }
+
+    /// As [`Case::the_rest_is_applied`], without the objects that the operator leaves out.
+    fn applied_without(&self, skipped: &[&str]) {
+        let mut arguments = vec!["--write", "sync", "shop", "--yes", "--confirm", "shop"];
+        arguments.extend(skipped.iter().flat_map(|object| ["--skip", *object]));
         let sync = self.world.driftdeck().run(&arguments);
         let live = self.kubectl.get(self.namespace.name(), "configmap/api-env");
         assert!(live.is_some(), "the good object was not applied: {sync:?}");
@@ -154,7 +160,17 @@ fn an_editor_applies_what_it_may_and_the_denied_object_names_verb_and_resource()
     for said in ["clusterroles", "editor"] {
         assert!(error.contains(said), "no {said:?} in {error}");
     }
-    case.the_rest_is_applied();
+    // Nothing is left out unasked: the refusal names the object and how to leave it out.
+    let id = "rbac.authorization.k8s.io/ClusterRole/driftdeck-test-denied";
+    let remedy = format!("--skip {id}");
+    let plan = case.world.driftdeck().run(&["plan", "shop", "-o", "json"]).json();
+    assert_eq!(plan["approvable"], false, "{plan:#}");
+    let reason = plan["reason"].as_str().unwrap_or_default();
+    assert!(["clusterroles", "editor", &remedy].iter().all(|said| reason.contains(said)), "{reason}");
+    let arguments = ["--write", "sync", "shop", "--yes", "--confirm", "shop"];
+    case.world.driftdeck().run(&arguments).expect(3).says(&[&remedy]);
+    assert!(case.kubectl.get(case.namespace.name(), "configmap/api-env").is_none(), "half of a refused plan was applied");
+    case.applied_without(&[id]);
     assert!(case.kubectl.get("", "clusterrole/driftdeck-test-denied").is_none());
 }
 
@@ -169,7 +185,9 @@ fn an_unreachable_cluster_is_told_with_its_address_and_others_go_on() {
     let mut far = Application::new("far", "apps/shop", "far");
     far.cluster = "nowhere".to_owned();
     case.world.application(far);
+    let asked = Instant::now();
     let status = case.world.driftdeck().run(&["status", "-o", "json"]).expect(1);
+    assert!(asked.elapsed() < SHORT, "status waited {:?} for a cluster that is not there", asked.elapsed());
     let items = status.json()["items"].as_array().cloned().expect("items");
     let state = |name: &str| items.iter().find(|item| item["application"] == name).map(|item| item["state"].clone());
     assert_eq!((state("shop"), state("far")), (Some(json!("Missing")), Some(json!("Unknown"))), "{status:?}");
@@ -178,9 +196,28 @@ fn an_unreachable_cluster_is_told_with_its_address_and_others_go_on() {
 
     let mut console = case.world.driftdeck().console(&[], Size::DESIGN);
     console.wait_for_row(&["shop", "Synced"], USUAL);
-    console.wait_for_row(&["far", "Unknown"], USUAL);
+    console.wait_for_row(&["far", "Failed"], USUAL);
     console.press("q");
     assert!(console.wait_for_end().success());
+}
+
+#[test]
+fn a_server_that_never_answers_is_given_up_with_its_address() {
+    let Some(kubectl) = cluster(1, SUITE) else { return };
+    let mut case = Case::new(kubectl, "admin", &[]);
+    // The system accepts the connection; nobody reads it.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let kubeconfig = case.world.folder().join("silent.kubeconfig");
+    write_kubeconfig(&kubeconfig, &format!("https://{address}"), None, json!({"token": "t"}));
+    case.world.cluster(Cluster::new("silent", &Kubectl::new(kubeconfig, "test")));
+    let mut far = Application::new("far", "apps/shop", "far");
+    far.cluster = "silent".to_owned();
+    case.world.application(far);
+    let asked = Instant::now();
+    case.world.driftdeck().run(&["diff", "far"]).expect(1).says(&[&address, "cannot be reached", "no answer"]);
+    assert!(asked.elapsed() < 2 * SHORT, "waited {:?} for a server that says nothing", asked.elapsed());
+    case.the_rest_is_applied();
 }
 
 #[test]
@@ -328,6 +365,8 @@ fn text_from_outside_reaches_the_terminal_without_its_controls() {
     let mut console = case.world.driftdeck().console(&[], Size::DESIGN);
     console.wait_for_row(&["shop", "Missing"], USUAL);
     console.press("d");
+    console.wait_until("the first object", SHORT, |screen| screen.contains("LOG_LEVEL"));
+    console.press("]");
     let screen = console.wait_until("the hostile value", SHORT, |screen| screen.contains("owned"));
     assert!(!screen.contains("\u{202e}"), "{}", screen.text());
 }

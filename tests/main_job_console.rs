@@ -49,6 +49,14 @@ impl Job {
         self.returns("Synced");
     }
 
+    /// Waits until the cluster holds this many records of syncs that succeeded.
+    fn has_records(&self, count: usize) {
+        until("the record of the sync", USUAL, || {
+            let records = self.records();
+            if records == count { Ok(()) } else { Err(format!("{records} records, not {count}")) }
+        });
+    }
+
     /// Leaves whatever screen is open until the panes show the application in this state.
     fn returns(&mut self, state: &str) {
         self.console.press_until("<esc>", &format!("the panes, with shop {state}"), USUAL, |screen| {
@@ -85,15 +93,20 @@ fn the_main_job_from_missing_to_a_revert_is_done_by_keys() {
     job.console.wait_for_row(&["platform", "main", &first[..7]], USUAL);
     job.console.wait_for_row(&[&first[..7], "add the shop"], USUAL);
 
-    // The diff.
-    job.console.press("d");
-    job.console.wait_for("Deployment");
-    job.console.wait_for(shop::OLD_IMAGE);
+    // The diff: all three objects are new, the first one is shown; `]` goes on to the next, and stays on the last.
+    job.console.press("d+");
+    job.console.wait_until("the diff, enlarged", SHORT, |screen| {
+        screen.contains("Deployment") && !screen.contains("2 Applications")
+    });
+    job.console.press_until("]", "the Deployment's image", SHORT, |screen| screen.contains(shop::OLD_IMAGE));
     job.returns("Missing");
 
     // A plan can be seen, and not approved, before the console is armed.
     job.console.press("s");
     job.console.wait_for_row(&["create 3"], USUAL);
+    job.console.wait_for_row(&["approve and apply", ":write arms"], SHORT);
+    job.console.press("a");
+    job.console.wait_for_row(&["! read-only"], SHORT);
     job.returns("Missing");
     assert!(job.kubectl.get(job.namespace.name(), "deployment/api").is_none(), "a read-only console has written");
 
@@ -107,7 +120,7 @@ fn the_main_job_from_missing_to_a_revert_is_done_by_keys() {
     assert_eq!(job.live(IMAGE), shop::OLD_IMAGE);
     assert_eq!(job.live("/spec/replicas"), 2);
     assert_eq!(job.kubectl.field(job.namespace.name(), "configmap/api-env", "/data/LOG_LEVEL"), "info");
-    assert_eq!(job.records(), 1);
+    job.has_records(1);
     job.console.wait_for_row(&["▸", &first[..7]], USUAL);
 
     // Somebody changes the live object.
@@ -122,7 +135,7 @@ fn the_main_job_from_missing_to_a_revert_is_done_by_keys() {
     job.opens_plan("s", "update 1");
     job.approves();
     assert_eq!(job.live("/spec/replicas"), 2);
-    assert_eq!(job.records(), 2);
+    job.has_records(2);
 
     // Git moves on: fetch, and step to the next commit.
     let bump = shop::commit_bump(&job.repository);
@@ -132,29 +145,33 @@ fn the_main_job_from_missing_to_a_revert_is_done_by_keys() {
     job.opens_plan(".", &bump[..7]);
     job.approves();
     assert_eq!(job.live(IMAGE), shop::NEW_IMAGE);
-    assert_eq!(job.records(), 3);
+    job.has_records(3);
     job.console.wait_for_row(&["▸", &bump[..7]], USUAL);
 
     // Revert it from the history: first the commit and its push, then the plan that follows.
     job.console.press("3");
     job.console.press("t");
     job.console.wait_for("Revert \"bump api to 1.9.0\"");
+    let screen = job.console.wait_for_row(&["commit", "to main"], USUAL);
+    let row = screen.row(&["commit", "to main"]).unwrap_or_default();
+    let shown = row.split_whitespace().skip_while(|word| *word != "commit").nth(1).unwrap_or_default().to_owned();
     assert_eq!(job.repository.server_tip("main"), bump, "a preview has pushed");
-    let server = |job: &Job| job.repository.on_server(&["log", "-1", "--format=%s|%P", "main"]);
-    let wanted = format!("Revert \"bump api to 1.9.0\"|{bump}");
-    let shown = |screen: &Screen| !screen.contains("approve and push") && !screen.contains("push");
-    job.console.press_until("a", "the revert on its way", USUAL, shown);
-    until("the revert on the server", USUAL, || Some(server(&job)).filter(|tip| *tip == wanted).ok_or("not pushed"));
+    let pushed = format!("pushed {shown} to main");
+    job.console.press_until("a", "the revert pushed", USUAL, |screen| screen.contains(&pushed));
+    let revert = job.repository.server_tip("main");
+    assert!(revert.starts_with(&shown), "the screen showed {shown}, the server has {revert}");
+    let tip = job.repository.on_server(&["log", "-1", "--format=%s|%P", "main"]);
+    assert_eq!(tip, format!("Revert \"bump api to 1.9.0\"|{bump}"));
     let tree = |commit: &str| job.repository.on_server(&["rev-parse", &format!("{commit}^{{tree}}")]);
     assert_eq!(tree("main"), tree(&first), "the revert does not bring the first tree back");
     assert_eq!(job.live(IMAGE), shop::NEW_IMAGE, "a revert has written to the cluster");
-    let revert = job.repository.server_tip("main");
-    job.returns("OutOfSync");
-    job.console.wait_for_row(&[&revert[..7], "Revert"], USUAL);
-    job.opens_plan("s", "update 1");
+    job.opens_plan("s", &revert[..7]);
+    job.console.wait_for_row(&["update 1"], SHORT);
     job.approves();
     assert_eq!(job.live(IMAGE), shop::OLD_IMAGE);
-    assert_eq!(job.records(), 4);
+    job.has_records(4);
+    job.console.wait_for_row(&["▸", &revert[..7]], USUAL);
+    assert_eq!(job.repository.server_tip("main"), revert, "applying has pushed");
 
     job.console.press("q");
     assert!(job.console.wait_for_end().success());
@@ -203,7 +220,10 @@ fn the_filter_and_the_help_take_keys_and_give_them_back() {
     job.console.press("<esc>");
     job.sees("Missing");
     job.console.press("?");
-    job.console.wait_until("help with the key of plan", SHORT, |screen| screen.text().to_lowercase().contains("plan"));
+    job.console.wait_for("Keys and actions");
+    // Letters search; `q` among them does not quit.
+    job.console.press("quit");
+    job.console.wait_for_row(&["q ctrl-c", "quit", "Leave driftdeck"], SHORT);
     job.returns("Missing");
     job.console.press(":");
     job.console.press("q<enter>");

@@ -14,6 +14,8 @@ use std::{
 
 /// Objects of one page of a LIST.
 const PAGE: &str = "500";
+/// Deadline of the first answer: a server that accepts connections and says nothing is as good as unreachable.
+const FIRST_ANSWER: Duration = Duration::from_secs(10);
 /// Deadline of one page: a server may take long over many large objects.
 const PAGE_DEADLINE: Duration = Duration::from_secs(60);
 
@@ -45,7 +47,13 @@ impl Session {
         let client = client::build(chosen.config).await?;
         let transport = Arc::new(Transport::new(client, server));
         // The first request opens the connection that the others then share.
-        let version = transport.read(&Call::get("/version")).await?.json().await?;
+        let version = match transport.read(&Call::get("/version").deadline(FIRST_ANSWER)).await {
+            Err(ClusterError::Timeout { seconds, .. }) => {
+                let reason = format!("no answer within {seconds} s");
+                return Err(ClusterError::Unreachable { server: transport.server().to_owned(), reason });
+            }
+            answer => answer?.json().await?,
+        };
         let version = version["gitVersion"].as_str().unwrap_or_default().trim_start_matches('v').to_owned();
         let (user, uid, catalog) =
             futures::try_join!(rights::user(&transport), system_uid(&transport), discovery::discover(&transport))?;

@@ -218,6 +218,7 @@ fn application(name: &str, comparison: Option<Comparison>) -> ApplicationView {
         path: format!("apps/{name}"),
         cluster: "prod".into(),
         namespace: Some("shop".into()),
+        timeout: std::time::Duration::from_secs(300),
         comparison: comparison.map(Arc::new),
         compared_at: Some(ago(2)),
         last_sync: Some(LastSync {

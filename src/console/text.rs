@@ -133,6 +133,15 @@ pub fn countdown(seconds: i64) -> String {
     if seconds >= 60 { format!("{}m{:02}s", seconds / 60, seconds % 60) } else { format!("{seconds}s") }
 }
 
+/// Returns a span in full: `90s` is `1m30s`, `5m` and `2h` have no smaller part.
+pub fn span(seconds: i64) -> String {
+    let seconds = seconds.max(0);
+    let parts = [(seconds / 3_600, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+    let told: String =
+        parts.iter().filter(|(number, _)| *number > 0).map(|(number, unit)| format!("{number}{unit}")).collect();
+    if told.is_empty() { "0s".into() } else { told }
+}
+
 /// Returns `1 object`, `2 objects`.
 pub fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
@@ -167,5 +176,6 @@ mod tests {
     fn ages_are_short() {
         assert_eq!([5, 65, 7_200, 200_000].map(seconds), ["5s", "1m", "2h", "2d"]);
         assert_eq!(countdown(252), "4m12s");
+        assert_eq!([0, 90, 300, 7_200, 3_661].map(span), ["0s", "1m30s", "5m", "2h", "1h1m1s"]);
     }
 }

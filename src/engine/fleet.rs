@@ -179,6 +179,8 @@ pub struct ApplicationView {
     pub cluster: String,
     /// Namespace for objects that name none.
     pub namespace: Option<String>,
+    /// How long a sync waits for health, and for deleted objects to be gone.
+    pub timeout: Duration,
     /// The latest comparison; kept, with its age, while a newer one cannot be made.
     pub comparison: Option<Arc<Comparison>>,
     /// When the comparison was made.

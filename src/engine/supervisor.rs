@@ -131,31 +131,28 @@ impl Supervisor {
                     self.paths.cache.join("render"),
                     follow,
                 ));
-                self.run(application, is_chosen)
+                // A single chosen application claims its objects when it is looked at, and nobody else asks for them.
+                self.run(application, !is_chosen || selected.len() > 1)
             });
             next.applications.insert(section.name.clone(), running);
         }
         next
     }
 
-    fn run(&self, application: Arc<Application>, is_chosen: bool) -> Running {
+    fn run(&self, application: Arc<Application>, claim: bool) -> Running {
         let stop = CancellationToken::new();
         if self.options.follow {
             tokio::spawn(worker::follow(Arc::clone(&application), stop.clone()));
-        } else {
-            // A chosen application claims its objects when it is looked at; the others only for its sake.
+        } else if claim {
+            // Whoever is looked at first waits for what the others claim.
             let claim = worker::claim_once(Arc::clone(&application));
             let stop = stop.clone();
-            if !is_chosen {
-                tokio::spawn(async move {
-                    tokio::select! {
-                        () = stop.cancelled() => {}
-                        () = claim => {}
-                    }
-                });
-            } else {
-                tokio::spawn(claim);
-            }
+            tokio::spawn(async move {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = claim => {}
+                }
+            });
         }
         Running { application, _stop: Arc::new(stop.drop_guard()) }
     }
@@ -189,6 +186,7 @@ impl Supervisor {
             path: section.path.clone(),
             cluster: section.cluster.clone(),
             namespace: section.namespace.clone(),
+            timeout: section.timeout,
             ..ApplicationView::default()
         });
         self.hub.layout(repositories.collect(), clusters.collect(), applications.collect());

@@ -118,6 +118,8 @@ pub(in crate::engine) async fn compare(application: &Application) {
             });
         }
         Err(error) => {
+            // Others wait for what this one claims: that it cannot be told is an answer too.
+            application.claims.claim(&name, None);
             let message = clean(&error.to_string()).into_owned();
             let hub = application.hub.clone();
             application.hub.application(&name.clone(), move |view| {

@@ -37,6 +37,8 @@ pub struct DiffPane {
     pub server_fields: bool,
     context: usize,
     drawn: Option<ObjectId>,
+    /// The operator has chosen a place in it: from then on the cursor stays on its object.
+    chosen: bool,
 }
 
 impl Default for DiffPane {
@@ -51,12 +53,14 @@ impl Default for DiffPane {
             server_fields: false,
             context: 2,
             drawn: None,
+            chosen: false,
         }
     }
 }
 
 impl DiffPane {
-    /// Shows a comparison; the cursor stays on its object, and the place in an unchanged diff stays too.
+    /// Shows a comparison, opened on the first object that differs. Once the operator has moved in it, the cursor stays
+    /// on its object, and the place in an unchanged diff stays too.
     pub fn show(&mut self, comparison: Option<Arc<Comparison>>, sides: String, yaml: fn(&Value) -> String) {
         self.sides = sides;
         let same = match (&self.comparison, &comparison) {
@@ -72,13 +76,20 @@ impl DiffPane {
         if self.comparison.as_ref().map(|old| &old.application) != comparison.as_ref().map(|new| &new.application) {
             self.objects.reset();
             self.drawn = None;
+            self.chosen = false;
         }
         let total = ids.len();
         let before = self.object().map(|object| (object.sides.clone(), object.changes.clone(), object.state));
         self.comparison = comparison;
         self.objects.settle(ids, total, false);
+        match self.first_difference() {
+            Some(row) if !self.chosen => self.objects.go(row),
+            Some(_) => {}
+            // What the operator was reading is settled; what differs next is news.
+            None => self.chosen = false,
+        }
         let now = self.object().map(|object| (object.sides.clone(), object.changes.clone(), object.state));
-        if before != now || self.drawn.is_none() {
+        if before != now || self.drawn.as_ref() != self.objects.current() {
             self.draw(yaml);
         }
     }
@@ -91,14 +102,22 @@ impl DiffPane {
 
     /// Moves to another object.
     pub fn step_object(&mut self, by: isize, yaml: fn(&Value) -> String) {
+        self.chosen = true;
         self.objects.step(by);
         self.draw(yaml);
     }
 
     /// Moves to an object by its row.
     pub fn go_object(&mut self, row: usize, yaml: fn(&Value) -> String) {
+        self.chosen = true;
         self.objects.go(row);
         self.draw(yaml);
+    }
+
+    /// Finds the first object that differs, a hook left out: it is never compared.
+    fn first_difference(&self) -> Option<usize> {
+        let objects = &self.comparison.as_ref()?.objects;
+        objects.iter().position(|object| object.state != ObjectState::Synced && object.hook.is_none())
     }
 
     /// Shows more or fewer unchanged lines.
@@ -139,12 +158,14 @@ impl DiffPane {
     }
 
     fn go_hunk(&mut self, hunk: usize) {
+        self.chosen = true;
         self.hunk = hunk.min(self.document.hunks.len().saturating_sub(1));
         self.scroll = self.document.hunks.get(self.hunk).map_or(0, |hunk| hunk.row);
     }
 
     /// Scrolls the document; the current hunk follows.
     pub fn scroll_by(&mut self, by: isize) {
+        self.chosen = true;
         self.scroll = self.scroll.saturating_add_signed(by).min(self.document.rows.len().saturating_sub(1));
         let above = self.document.hunks.iter().take_while(|hunk| hunk.row <= self.scroll).count();
         self.hunk = above.saturating_sub(1);

@@ -132,7 +132,11 @@ fn content(canvas: &mut Canvas<'_>, model: &Model, pane: &DiffPane, inner: Rect)
     let Some(comparison) = &pane.comparison else { return };
     let differing = comparison.objects.iter().filter(|object| object.state != ObjectState::Synced).count();
     if comparison.objects.is_empty() {
-        let told = "no object: neither Git nor the cluster has one";
+        let told = if comparison.issues.iter().any(|issue| issue.severity == Severity::Error) {
+            "nothing could be compared"
+        } else {
+            "no object: neither Git nor the cluster has one"
+        };
         let lines = ink.wrapped(Role::Muted, 1, told, usize::from(inner.width));
         return canvas.lines(inner, &lines, 0);
     }
@@ -202,7 +206,7 @@ fn document(canvas: &mut Canvas<'_>, model: &Model, pane: &DiffPane, object: &Ob
         canvas.line(area, row, &line);
     }
     if legend {
-        let text = "G = changed in Git   D = drift in cluster   B = both changed   ? = no base known";
+        let text = "G = changed in Git   D = drift in cluster   B = both   ? = no base known";
         canvas.line(area, area.height - 1, &Line::from(ink.span(Role::Muted, format!(" {text}"))));
     }
 }

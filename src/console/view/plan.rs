@@ -15,6 +15,7 @@ use crate::{
     engine::{Action, Counts, Plan, Step},
     git::CommitId,
 };
+use jiff::Timestamp;
 use ratatui::{
     layout::Rect,
     text::{Line, Span},
@@ -108,14 +109,14 @@ fn lines(model: &Model, screen: &PlanScreen, width: usize) -> Vec<Line<'static>>
             let warnings = plan.warnings.iter().flat_map(|warning| {
                 let object = if warning.object.is_empty() { String::new() } else { format!("{} ", warning.object) };
                 let role = if warning.typed { Role::Failed } else { Role::Pending };
-                ink.wrapped(role, 0, &format!("! {object}{}", warning.message), room)
+                ink.wrapped(role, 0, &format!("! {object}{}", aged(&warning.message, model.stamp.now)), room)
             });
             let warnings: Vec<_> = warnings.collect();
             if !warnings.is_empty() {
                 lines.extend(block(&ink, "warn", warnings));
             }
             lines.push(Line::default());
-            lines.push(options(&ink, screen));
+            lines.push(options(model, &ink, screen));
         }
     }
     lines
@@ -269,7 +270,22 @@ fn checks(model: &Model, ink: &Ink<'_>, screen: &PlanScreen, plan: &Plan, room: 
     lines
 }
 
-fn options(ink: &Ink<'_>, screen: &PlanScreen) -> Line<'static> {
+/// Turns the time after ` since ` into an age, which says more in less room.
+fn aged(message: &str, now: Timestamp) -> String {
+    let Some((before, rest)) = message.rsplit_once(" since ") else { return message.to_owned() };
+    let (time, after) = rest.split_at(rest.find(' ').unwrap_or(rest.len()));
+    match time.parse::<Timestamp>() {
+        Ok(time) => format!("{before}, written {} ago{after}", text::age(now, time)),
+        Err(_) => message.to_owned(),
+    }
+}
+
+fn options(model: &Model, ink: &Ink<'_>, screen: &PlanScreen) -> Line<'static> {
+    let timeout = model.fleet.application(&screen.ticket.application).map_or(0, |application| {
+        // Configured times end at a day.
+        i64::try_from(application.timeout.as_secs()).unwrap_or(i64::MAX)
+    });
+    let wait = if screen.wait { format!("for up to {}", text::span(timeout)) } else { "off".to_owned() };
     let prune = match screen.choices.prune {
         None => "as configured",
         Some(true) => "on",
@@ -282,7 +298,7 @@ fn options(ink: &Ink<'_>, screen: &PlanScreen) -> Line<'static> {
             ink.span(Role::Key, "p"),
             ink.plain(format!(" prune [{prune}]   ")),
             ink.span(Role::Key, "w"),
-            ink.plain(format!(" wait healthy [{}]   ", if screen.wait { "on" } else { "off" })),
+            ink.plain(format!(" wait healthy [{wait}]   ")),
             ink.span(Role::Muted, "D dry-run only"),
         ],
     )
