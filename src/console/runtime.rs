@@ -22,7 +22,7 @@ use crossterm::{
     execute,
     terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate},
 };
-use futures::{FutureExt, StreamExt};
+use futures::{StreamExt, future::poll_immediate};
 use jiff::Timestamp;
 use ratatui::{Terminal, backend::CrosstermBackend};
 use std::{
@@ -188,7 +188,7 @@ where
                 console.retake()?;
             }
             input = keys.next() => match input {
-                Some(Ok(input)) => console.input(input)?,
+                Some(Ok(input)) => console.input(input).await?,
                 // The terminal is gone.
                 Some(Err(_)) | None => return Ok(()),
             },
@@ -231,7 +231,7 @@ impl<F: FnMut(Effect, &UnboundedSender<Event>)> Console<F> {
     }
 
     /// Takes an input and all that came with it, then draws at once.
-    fn input(&mut self, first: Input) -> io::Result<()> {
+    async fn input(&mut self, first: Input) -> io::Result<()> {
         let mut next = Some(first);
         while let Some(input) = next.take() {
             match input {
@@ -249,8 +249,12 @@ impl<F: FnMut(Effect, &UnboundedSender<Event>)> Console<F> {
             if self.model.done {
                 return Ok(());
             }
-            let more = self.keys.as_mut().and_then(|keys| keys.next().now_or_never());
-            next = more.flatten().and_then(Result::ok);
+            // Asked with this task's waker: the stream keeps the waker of the first one who has to wait, and with
+            // another one the next key would lie until the tick.
+            next = match self.keys.as_mut() {
+                Some(keys) => poll_immediate(keys.next()).await.flatten().and_then(Result::ok),
+                None => None,
+            };
         }
         self.draw_if_due(true)
     }

@@ -200,3 +200,24 @@ fn a_resize_is_drawn_at_once() {
     pty.wait_for("This terminal is 40x10");
     pty.wait_for("kind-prod");
 }
+
+#[test]
+fn a_key_is_drawn_when_it_comes_and_not_at_the_next_tick() {
+    let mut pty = Pty::start("plain", RUN);
+    pty.wait_for("2 Applications");
+    pty.type_keys("?");
+    pty.wait_for("Keys and actions");
+    let mut typed = String::from("/");
+    let mut late = Vec::new();
+    for letter in "abcdefgh".chars() {
+        typed.push(letter);
+        let sent = Instant::now();
+        pty.type_keys(&letter.to_string());
+        pty.wait_for(&format!("{typed}_"));
+        if sent.elapsed() > Duration::from_millis(400) {
+            late.push(sent.elapsed());
+        }
+    }
+    // A busy machine may hold one up; a key that waits for the tick holds up nearly all.
+    assert!(late.len() < 4, "{late:?}");
+}
