@@ -112,13 +112,14 @@ pub fn wrap(text: &str, max: usize) -> Vec<String> {
     lines
 }
 
-/// Returns a number of seconds as screens show an age: `12s`, `6m`, `3h`, `4d`.
+/// Returns a number of seconds as screens show an age: `12s`, `6m`, `3h`, `4d`, `2y`.
 pub fn seconds(seconds: i64) -> String {
     match seconds.max(0) {
         s @ 0..60 => format!("{s}s"),
         s @ 60..3_600 => format!("{}m", s / 60),
         s @ 3_600..172_800 => format!("{}h", s / 3_600),
-        s => format!("{}d", s / 86_400),
+        s @ 172_800..63_072_000 => format!("{}d", s / 86_400),
+        s => format!("{}y", s / 31_536_000),
     }
 }
 

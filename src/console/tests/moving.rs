@@ -8,7 +8,7 @@ use crate::console::{
     model::{Model, Pane},
     snapshots::{ask, draw, go_to, open_plan},
 };
-use crate::engine::Confirmation;
+use crate::engine::{Confirmation, ObjectState};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use std::sync::Arc;
 
@@ -289,4 +289,34 @@ fn a_ticket_is_never_used_twice() {
     let mut model = fixture::model(120, 36);
     let tickets: Vec<Ticket> = (0..3).map(|_| model.ticket("x")).collect();
     assert!(tickets[0] != tickets[1] && tickets[1] != tickets[2]);
+}
+
+#[test]
+fn a_diff_that_nobody_moved_in_opens_on_what_differs_now_and_then_stays_on_its_object() {
+    let mut model = fixture::model(120, 36);
+    go_to(&mut model, "shop-api");
+    let shown = |model: &Model| model.diff.object().map(|object| object.kind.clone()).unwrap_or_default();
+    let settle = |model: &mut Model, settled: &[&str]| {
+        change(model, |fleet| {
+            let view = fleet.applications.iter_mut().find(|view| view.name == "shop-api").unwrap();
+            let mut copy = (**view).clone();
+            let mut comparison = (**copy.comparison.as_ref().unwrap()).clone();
+            for object in &mut comparison.objects {
+                let same = settled.contains(&object.kind.as_str());
+                object.state = if same { ObjectState::Synced } else { ObjectState::Changed };
+            }
+            copy.comparison = Some(Arc::new(comparison));
+            *view = Arc::new(copy);
+        })
+    };
+    assert_eq!(shown(&model), "Deployment");
+    settle(&mut model, &["Deployment", "ConfigMap", "HorizontalPodAutoscaler"]);
+    assert_eq!(shown(&model), "Service");
+    press(&mut model, &["["]);
+    assert_eq!(shown(&model), "HorizontalPodAutoscaler");
+    settle(&mut model, &["HorizontalPodAutoscaler"]);
+    assert_eq!(shown(&model), "HorizontalPodAutoscaler", "the operator moved there");
+    settle(&mut model, &["Deployment", "ConfigMap", "HorizontalPodAutoscaler", "Service"]);
+    settle(&mut model, &["Deployment", "HorizontalPodAutoscaler", "Service"]);
+    assert_eq!(shown(&model), "ConfigMap", "everything was settled in between");
 }

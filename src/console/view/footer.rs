@@ -55,7 +55,8 @@ fn crumbs(model: &Model, ink: &Ink<'_>, width: usize) -> Line<'static> {
         if let Some(object) = model.diff.object() {
             place.push(text::one_line(&format!("{}/{}", object.kind, object.name)));
         }
-        place.extend(model.diff.document.hunks.get(model.diff.hunk).map(|hunk| hunk.field.clone()));
+        let hunk = model.diff.document.hunks.get(model.diff.hunk);
+        place.extend(hunk.map(|hunk| hunk.field.clone()).filter(|field| !field.is_empty()));
     }
     let right = fetched(model);
     let room = width.saturating_sub(text::width(&right) + 3);
