@@ -218,6 +218,6 @@ fn a_key_is_drawn_when_it_comes_and_not_at_the_next_tick() {
             late.push(sent.elapsed());
         }
     }
-    // A busy machine may hold one up; a key that waits for the tick holds up nearly all.
-    assert!(late.len() < 4, "{late:?}");
+    // A busy machine may hold one up; where keys wait for the tick, every second one does.
+    assert!(late.len() < 2, "{late:?}");
 }
