@@ -141,7 +141,8 @@ fn the_main_job_from_missing_to_a_revert_is_done_by_keys() {
     let bump = shop::commit_bump(&job.repository);
     job.console.press("f");
     job.sees("OutOfSync");
-    job.console.wait_for_row(&[&bump[..7], "bump api to 1.9.0"], USUAL);
+    // The pane cuts long subjects.
+    job.console.wait_for_row(&[&bump[..7], "bump api"], USUAL);
     job.opens_plan(".", &bump[..7]);
     job.approves();
     assert_eq!(job.live(IMAGE), shop::NEW_IMAGE);
