@@ -169,7 +169,10 @@ fn an_editor_applies_what_it_may_and_the_denied_object_names_verb_and_resource()
     assert!(["clusterroles", "editor", &remedy].iter().all(|said| reason.contains(said)), "{reason}");
     let arguments = ["--write", "sync", "shop", "--yes", "--confirm", "shop"];
     case.world.driftdeck().run(&arguments).expect(3).says(&[&remedy]);
-    assert!(case.kubectl.get(case.namespace.name(), "configmap/api-env").is_none(), "half of a refused plan was applied");
+    assert!(
+        case.kubectl.get(case.namespace.name(), "configmap/api-env").is_none(),
+        "half of a refused plan was applied"
+    );
     case.applied_without(&[id]);
     assert!(case.kubectl.get("", "clusterrole/driftdeck-test-denied").is_none());
 }

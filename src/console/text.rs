@@ -112,14 +112,15 @@ pub fn wrap(text: &str, max: usize) -> Vec<String> {
     lines
 }
 
-/// Returns a number of seconds as screens show an age: `12s`, `6m`, `3h`, `4d`, `2y`.
+/// Returns a number of seconds as screens show an age: `12s`, `6m`, `3h`, `4d`.
 pub fn seconds(seconds: i64) -> String {
     match seconds.max(0) {
         s @ 0..60 => format!("{s}s"),
         s @ 60..3_600 => format!("{}m", s / 60),
         s @ 3_600..172_800 => format!("{}h", s / 3_600),
-        s @ 172_800..63_072_000 => format!("{}d", s / 86_400),
-        s => format!("{}y", s / 31_536_000),
+        s @ 172_800..8_640_000 => format!("{}d", s / 86_400),
+        s @ 8_640_000..60_480_000 => format!("{}w", s / 604_800),
+        s => format!("{}y", s / 31_557_600),
     }
 }
 
@@ -175,7 +176,7 @@ mod tests {
 
     #[test]
     fn ages_are_short() {
-        assert_eq!([5, 65, 7_200, 200_000].map(seconds), ["5s", "1m", "2h", "2d"]);
+        assert_eq!([5, 65, 7_200, 200_000, 8_640_000, 90_000_000].map(seconds), ["5s", "1m", "2h", "2d", "14w", "2y"]);
         assert_eq!(countdown(252), "4m12s");
         assert_eq!([0, 90, 300, 7_200, 3_661].map(span), ["0s", "1m30s", "5m", "2h", "1h1m1s"]);
     }
