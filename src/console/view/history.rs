@@ -106,16 +106,14 @@ fn columns(
 ) -> Vec<Span<'static>> {
     let author = text::width(&row.author.name).min(if with_words { 12 } else { 6 }).max(4);
     let state = if with_words { 16 } else { 0 };
-    let age = text::age(model.stamp.now, row.time);
-    let age_cells = age.len().max(3);
-    let fixed = 2 + 8 + 1 + author + 1 + age_cells + state;
+    let fixed = 2 + 8 + 1 + author + 1 + 3 + state;
     let subject = width.saturating_sub(fixed + usize::from(with_words));
     let mut spans = vec![
         ink.span(role, format!("{sign} ")),
         ink.span(if role == Role::Muted { Role::Muted } else { Role::Strong }, format!("{} ", row.id.short())),
         ink.plain(ink.fit(&text::one_line(&row.subject), subject)),
         ink.span(Role::Muted, format!(" {}", ink.fit(&text::one_line(&row.author.name), author))),
-        ink.span(Role::Muted, format!(" {}", ink.fit_right(&age, age_cells))),
+        ink.span(Role::Muted, format!(" {}", ink.fit_right(&text::age(model.stamp.now, row.time), 3))),
     ];
     if with_words {
         spans.push(ink.span(role, format!(" {}", ink.fit(&words, state))));
