@@ -139,9 +139,12 @@ impl Console {
 
     /// Gives the terminal another size.
     pub fn resize(&mut self, size: Size) {
-        self.master.resize(size.pty()).expect("the PTY can be resized");
         let (rows, columns) = size.cells();
-        self.terminal.lock().unwrap_or_else(PoisonError::into_inner).screen_mut().set_size(rows, columns);
+        // As a real terminal does: it has its new size before the program hears of it. The lock holds back what the
+        // program draws for that size; drawn into the old one it would stay garbled, as nothing asks for it again.
+        let mut terminal = self.terminal.lock().unwrap_or_else(PoisonError::into_inner);
+        terminal.screen_mut().set_size(rows, columns);
+        self.master.resize(size.pty()).expect("the PTY can be resized");
     }
 
     /// The program's process id.
