@@ -233,7 +233,10 @@ fn kubectl_on(kubectl: &Kubectl, arguments: &[&str], namespace: &str, documents:
 struct Cleanup<'a> {
     kubectl: &'a Kubectl,
     namespace: &'a str,
+    /// Namespaces that were made for the application.
     namespaces: Vec<String>,
+    /// Every namespace that its objects name, but those of the cluster itself.
+    named: BTreeSet<String>,
     documents: Vec<&'a Document>,
 }
 
@@ -244,15 +247,16 @@ impl<'a> Cleanup<'a> {
         let made = |name: &str| {
             own.iter().any(|document| document.kind == "Namespace" && document.text.contains(&format!("name: {name}")))
         };
-        let namespaces: Vec<String> = named
+        let named: BTreeSet<String> = named
             .into_iter()
-            .filter(|name| !made(name) && !["default", "kube-system", namespace].contains(name))
+            .filter(|name| !["default", "kube-system", namespace].contains(name))
             .map(str::to_owned)
             .collect();
+        let namespaces: Vec<String> = named.iter().filter(|name| !made(name)).cloned().collect();
         for name in &namespaces {
             kubectl.run(&["create", "namespace", name]);
         }
-        Self { kubectl, namespace, namespaces, documents: own.to_vec() }
+        Self { kubectl, namespace, namespaces, named, documents: own.to_vec() }
     }
 }
 
@@ -264,7 +268,12 @@ impl Drop for Cleanup<'_> {
         // What cannot be deleted shows in the next application's test.
         let _ = kubectl_on(self.kubectl, &delete, self.namespace, &self.documents);
         for name in &self.namespaces {
-            self.kubectl.output(&["delete", "namespace", name, "--ignore-not-found", "--timeout=60s"], None);
+            self.kubectl.output(&["delete", "namespace", name, "--ignore-not-found", "--wait=false"], None);
+        }
+        // A namespace ends when everything in it has; until then nobody can use its name.
+        for name in &self.named {
+            let gone = ["wait", "--for=delete", &format!("namespace/{name}"), "--timeout=120s"];
+            self.kubectl.output(&gone, None);
         }
     }
 }

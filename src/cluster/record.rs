@@ -153,6 +153,8 @@ pub struct RecordHead {
 const HEAD_MOST: usize = 64 << 10;
 /// The largest text kept in a further part's ConfigMap, in bytes.
 const PART_MOST: usize = 512 << 10;
+/// What a part's text holds around its lists' entries, in bytes; generous.
+const ENVELOPE: usize = 64;
 /// Key of a head's ConfigMap that holds it.
 const HEAD_KEY: &str = "record.json";
 /// Key of a further part's ConfigMap that holds its share of the lists.
@@ -342,7 +344,7 @@ fn split(steps: &[RecordStep], applied: &BTreeMap<ObjectId, String>) -> Result<V
     let mut texts = Vec::new();
     let (mut part, mut size) = (Part::default(), 0);
     let full = |part: &mut Part, size: &mut usize, texts: &mut Vec<String>, more: usize| -> Result<(), ClusterError> {
-        if *size + more > PART_MOST {
+        if *size + more > PART_MOST - ENVELOPE {
             texts.push(print(&std::mem::take(part))?);
             *size = 0;
         }
