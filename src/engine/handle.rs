@@ -362,8 +362,11 @@ fn tell_result(application: &Application, number: u64, result: &Result<SyncRepor
             let reason = if report.message.is_empty() { String::new() } else { format!(": {}", report.message) };
             application.tell(kind, format!("sync #{number} {:?}{reason}", report.outcome));
         }
+        Err(error @ EngineError::AfterNamespace { .. }) => {
+            application.tell(ActivityKind::Failed, format!("sync #{number} refused: {error}"));
+        }
         Err(error) => {
-            application.tell(ActivityKind::Failed, format!("sync #{number} refused, nothing written: {error}"))
+            application.tell(ActivityKind::Failed, format!("sync #{number} refused, nothing applied: {error}"));
         }
     }
 }
