@@ -14,11 +14,11 @@ use super::{
 };
 use crate::{
     cluster::{Catalog, FIELD_MANAGER, Known, LiveCache, LiveObject, PART_OF, Resource, Scope, Session},
+    config,
     merge::owned_by,
     object::{Issue, ObjectId, Pointer, Severity},
 };
 use futures::{FutureExt, StreamExt};
-use jiff::Timestamp;
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -163,7 +163,7 @@ impl Application {
             issues.push(Issue::warning(format!("Git may have moved on: {error}")));
         }
         let stale_since = scopes.iter().filter_map(|scope| stale(session.live(), scope)).max().map(|since| {
-            let now = Timestamp::now();
+            let now = config::now();
             now.checked_sub(since).unwrap_or(now)
         });
         let inventory = ledger.inventory.as_ref();

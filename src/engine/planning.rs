@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     cluster::{Conflict, Resource, Session},
+    config,
     object::{GroupKind, ObjectId, Severity, canonical_json, is_secret, sha256_hex},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -429,7 +430,7 @@ async fn missing_right(session: &Session, state_namespace: &str, steps: &[BoundS
 }
 
 fn now_in_seconds() -> Timestamp {
-    let now = Timestamp::now();
+    let now = config::now();
     Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
 

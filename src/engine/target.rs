@@ -10,7 +10,6 @@ use crate::{
     config,
     object::clean,
 };
-use jiff::Timestamp;
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
@@ -191,7 +190,7 @@ impl Worker {
     fn failed(&self, error: ClusterError, retry: Option<Duration>) {
         let message = clean(&error.to_string()).into_owned();
         self.hub.activity(ActivityKind::Failed, &self.name, &message);
-        let now = Timestamp::now();
+        let now = config::now();
         let retry_at = retry.and_then(|pause| now.checked_add(pause).ok());
         self.hub.cluster(&self.name, move |view| {
             let since = match &view.state {

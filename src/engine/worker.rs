@@ -6,8 +6,7 @@ use super::{
     examine::Look,
     fleet::{ActivityKind, ApplicationView, Work},
 };
-use crate::{cluster::LiveChange, object::clean};
-use jiff::Timestamp;
+use crate::{cluster::LiveChange, config, object::clean};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio_util::sync::CancellationToken;
@@ -93,7 +92,7 @@ pub(in crate::engine) async fn compare(application: &Application) {
     let look =
         Look { fresh: !application.follow, verify_creates: false, show: !quiet, prune: application.section.prune };
     let examined = application.examine(&At::Configured, look).await;
-    let now = Timestamp::now();
+    let now = config::now();
     let idle = !application.is_syncing();
     let name = application.section.name.clone();
     match examined {
