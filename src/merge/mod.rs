@@ -5,10 +5,16 @@
 
 mod alignment;
 mod changes;
+mod field_set;
 mod ownership;
+mod path;
+pub mod schema;
+mod value;
 
 pub use changes::{FieldChange, Op, changes, live_content};
+pub use field_set::{FieldSet, FieldsError};
 pub use ownership::{Owner, owned_by, owners};
+pub use path::{Path, PathElement};
 
 #[cfg(test)]
 mod tests;
