@@ -2,14 +2,14 @@
 
 use super::{
     application::{Application, At},
-    approval::{Bound, BoundStep},
+    approval::{Bound, BoundStep, LiveMark},
     compare::Live,
     comparison::{Action, ObjectComparison, ObjectState},
     desired::DesiredObject,
     error::EngineError,
     examine::{Examined, Look},
     plan::{Choices, Confirmation, Counts, Plan, PlanWarning, Step},
-    predict::{Predicted, live_digest},
+    predict::Predicted,
     warnings,
 };
 use crate::{
@@ -277,7 +277,10 @@ impl Application {
                         Some(Live::Present(live)) if is_secret(&live.body) => {
                             json!({ "uid": live.uid, "resourceVersion": live.resource_version })
                         }
-                        Some(Live::Present(live)) => json!({ "uid": live.uid, "content": live_digest(live) }),
+                        Some(Live::Present(live)) => {
+                            let mark = LiveMark::of(&id, live, &object.manifest.body);
+                            json!({ "uid": mark.uid, "content": mark.digest })
+                        }
                         _ => json!("absent"),
                     };
                     let step = acting.get(&id);
@@ -297,7 +300,7 @@ impl Application {
         let prunes: Vec<Value> = steps
             .iter()
             .filter(|step| step.action == Action::Prune)
-            .map(|step| json!({ "object": step.id, "uid": step.live.as_ref().map(|(uid, _)| uid) }))
+            .map(|step| json!({ "object": step.id, "uid": step.live.as_ref().map(|mark| &mark.uid) }))
             .collect();
         json!({
             "format": DIGEST_FORMAT,
@@ -322,7 +325,7 @@ fn bound_step(object: &DesiredObject, action: Action, examined: &Examined) -> Op
     let id = object.manifest.id.clone();
     let resource: Resource = object.resource.clone().ok()?;
     let live = match examined.live.get(&id) {
-        Some(Live::Present(live)) => Some((live.uid.clone(), live_digest(live))),
+        Some(Live::Present(live)) => Some(LiveMark::of(&id, live, &object.manifest.body)),
         _ => None,
     };
     let conflicts = match examined.predicted.get(&id) {
@@ -344,7 +347,7 @@ fn prune_step(id: &ObjectId, resource: &Resource, live: &crate::cluster::LiveObj
             id: id.clone(),
         },
         body: Value::Null,
-        live: Some((live.uid.clone(), live_digest(live))),
+        live: Some(LiveMark::of(id, live, &Value::Null)),
         conflicts: vec![],
     }
 }

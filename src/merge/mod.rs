@@ -6,13 +6,15 @@
 mod alignment;
 mod changes;
 mod field_set;
+mod live_content;
 mod ownership;
 mod path;
 pub mod schema;
 mod value;
 
-pub use changes::{FieldChange, Op, changes, live_content};
+pub use changes::{FieldChange, Op, changes};
 pub use field_set::{FieldSet, FieldsError};
+pub use live_content::live_content;
 pub use ownership::{Owner, owned_by, owners};
 pub use path::{Path, PathElement};
 
