@@ -6,6 +6,7 @@
 mod alignment;
 mod changes;
 mod ownership;
+pub mod schema;
 
 pub use changes::{FieldChange, Op, changes, live_content};
 pub use ownership::{Owner, owned_by, owners};
