@@ -5,6 +5,7 @@
 
 mod alignment;
 mod changes;
+pub mod defaults;
 mod ownership;
 pub mod schema;
 
