@@ -28,7 +28,7 @@ mod types;
 mod walk;
 mod workloads;
 
-use crate::merge::schema::{Kind, Schema};
+use crate::merge::schema::{Kind, Schemas};
 use serde_json::Value;
 
 pub use assigned::server_assigned;
@@ -36,14 +36,14 @@ pub use same::{canonical, same_value};
 
 /// Makes of a merged object what the server stores. `old` is the live object, none if the object is created.
 ///
-/// An object whose kind the schema does not have stays as it is.
+/// An object whose kind the schemas do not have stays as it is.
 ///
 /// # Caveats
 /// What only the server can tell is absent ([`server_assigned`]). The order is that of 1.36; what an older server does
 /// otherwise (a field it does not have) follows from its schema.
-pub fn apply(schema: &Schema, object: &mut Value, old: Option<&Value>) {
+pub fn apply(schemas: &Schemas, object: &mut Value, old: Option<&Value>) {
     let Some((api_version, kind)) = type_of(object) else { return };
-    let Some(found) = schema.kind(&api_version, &kind) else { return };
+    let Some(found) = schemas.kind(&api_version, &kind) else { return };
     keep_status(found, object, old);
     if found.is_custom {
         custom::complete(found.root, object);

@@ -2,7 +2,7 @@
 
 use super::apply;
 use crate::{
-    merge::schema::{Schema, Type},
+    merge::schema::{Schemas, Type},
     object::Pointer,
 };
 use serde_json::{Map, Value, json};
@@ -11,24 +11,24 @@ use serde_json::{Map, Value, json};
 /// fields gone, defaults set within it. `None` where it stores nothing (`null`, an empty list).
 ///
 /// Only the value is looked at, not what stands beside it: a default that follows from another field outside it is not
-/// set. A kind or place that the schema does not have: the value as it is.
+/// set. A kind or place that the schemas do not have: the value as it is.
 #[must_use]
-pub fn canonical(schema: &Schema, api_version: &str, kind: &str, path: &Pointer, value: &Value) -> Option<Value> {
-    let Some(found) = schema.kind(api_version, kind) else { return Some(value.clone()) };
+pub fn canonical(schemas: &Schemas, api_version: &str, kind: &str, path: &Pointer, value: &Value) -> Option<Value> {
+    let Some(found) = schemas.kind(api_version, kind) else { return Some(value.clone()) };
     let Some((mut object, place)) = around(found.root, &path.0, value) else { return Some(value.clone()) };
     if let Some(fields) = object.as_object_mut() {
         fields.insert("apiVersion".into(), api_version.into());
         fields.insert("kind".into(), kind.into());
     }
-    apply(schema, &mut object, None);
+    apply(schemas, &mut object, None);
     place.get(&object).cloned()
 }
 
 /// Whether the server stores the same whichever of two values is written at a place: `0.1` and `100m` of a quantity, an
 /// atomic list with and without its items' defaults. `80` and `"80"` of a port are two values.
 #[must_use]
-pub fn same_value(schema: &Schema, api_version: &str, kind: &str, path: &Pointer, a: &Value, b: &Value) -> bool {
-    a == b || canonical(schema, api_version, kind, path, a) == canonical(schema, api_version, kind, path, b)
+pub fn same_value(schemas: &Schemas, api_version: &str, kind: &str, path: &Pointer, a: &Value, b: &Value) -> bool {
+    a == b || canonical(schemas, api_version, kind, path, a) == canonical(schemas, api_version, kind, path, b)
 }
 
 /// An object with nothing but the value, and where it is there: in lists it is the only item.
