@@ -7,6 +7,7 @@ mod alignment;
 mod apply;
 mod changes;
 mod conflict;
+pub mod defaults;
 mod entry;
 mod field_set;
 mod ownership;
