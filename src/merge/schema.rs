@@ -65,6 +65,8 @@ struct KindEntry {
 /// What a value may be; of none of the three nothing is right. The same atom is stored once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Atom {
+    /// The name under which the document has it, of types that have one.
+    name: Option<Name>,
     scalar: Option<Scalar>,
     list: Option<ListAtom>,
     map: Option<MapAtom>,
@@ -200,6 +202,10 @@ impl<'s> Type<'s> {
     pub fn map(self) -> Option<Map<'s>> {
         let atom = self.schema.atom(self.edge).map.as_ref()?;
         Some(Map { schema: self.schema, atom })
+    }
+    /// The name of the type in the OpenAPI document (`io.k8s.api.core.v1.PodSpec`), if it has one.
+    pub fn name(self) -> Option<&'s str> {
+        self.schema.atom(self.edge).name.as_deref()
     }
     /// The `default` of this place. In built-in kinds `{}`, `""` and `0` only mark what Go writes when nothing is set.
     pub fn default(self) -> Option<&'s Value> {

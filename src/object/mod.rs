@@ -9,6 +9,7 @@ mod identity;
 mod issue;
 mod manifest;
 mod pointer;
+mod quantity;
 mod secret;
 mod source;
 mod yaml;
@@ -19,6 +20,7 @@ pub use identity::{GroupKind, IdentityError, ObjectId, join_api_version, split_a
 pub use issue::{Issue, Severity};
 pub use manifest::{Manifest, ManifestError, Origin};
 pub use pointer::{Pointer, Segment};
+pub use quantity::{Quantity, QuantityError};
 pub use secret::{Mask, is_secret, mask_pair, mask_secret};
 pub use source::{Entry, EntryKind, SourceError, SourceTree};
 pub use yaml::{Document, YamlError, documents, panic_is_caught, to_yaml};

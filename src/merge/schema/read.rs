@@ -185,6 +185,7 @@ impl<'d> Reader<'d> {
     fn new(nodes: &'d BTreeMap<String, Node>) -> Self {
         let free = |atom: u32| Edge { atom, nullable: false, default: None };
         let any = |members: u32, atomic: bool| Atom {
+            name: None,
             scalar: Some(Scalar::Any),
             list: Some(ListAtom { items: free(UNTYPED), list_type: ListType::Atomic, keys: Box::default() }),
             map: Some(MapAtom { fields: Box::default(), values: Some(free(members)), atomic }),
@@ -223,13 +224,14 @@ impl<'d> Reader<'d> {
 
     fn finish(mut self) -> Box<[Atom]> {
         while let Some((at, node, name)) = self.queue.pop() {
-            self.atoms[at as usize] = match name {
+            let atom = match name {
                 QUANTITY => Atom { scalar: Some(Scalar::Any), ..Atom::default() },
                 RAW_EXTENSION => self.atoms[UNTYPED as usize].clone(),
                 // The server has no type for such a name; nothing of the kind is lost when anything is right.
                 _ if node.reference().is_some() => self.atoms[DEDUCED as usize].clone(),
                 _ => self.atom(node, false),
             };
+            self.atoms[at as usize] = Atom { name: Some(self.name(name)), ..atom };
         }
         for ((from, atomic), at) in std::mem::take(&mut self.overridden) {
             let mut atom = self.atoms[from as usize].clone();
@@ -298,6 +300,7 @@ impl<'d> Reader<'d> {
         let kind = node.kind.get(0).unwrap_or(&node.kind);
         match text(kind) {
             "" => Atom {
+                name: None,
                 scalar: Some(Scalar::Any),
                 list: Some(self.list(node, preserve)),
                 map: Some(self.map(node, preserve)),
