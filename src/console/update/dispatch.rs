@@ -8,7 +8,7 @@ use crate::console::{
     gate::{self, Press},
     key::Key,
     model::{Input, Model, Pane, Tone},
-    screen::{Document, HelpScreen, Layer},
+    screen::{Document, Field, HelpScreen, Layer},
     text,
 };
 use crossterm::event::KeyCode;
@@ -33,7 +33,7 @@ pub fn act(model: &mut Model, spec: &ActionSpec, press: Press) -> Vec<Effect> {
         A::Approve => return plan::approve(model),
         A::Prune => return plan::toggle_prune(model),
         A::Wait => plan::toggle_wait(model),
-        A::NextField => plan::next_field(model),
+        A::NextField => name_field(model),
         A::ViewDiff => view_diff(model),
         A::StopSync => return sync::stop(model),
         A::Push => return revert::push(model),
@@ -92,6 +92,15 @@ pub fn quit(model: &mut Model) {
         model.done = true;
     } else if !matches!(model.layers.last(), Some(Layer::Quit(_))) {
         model.layers.push(Layer::Quit(None));
+    }
+}
+
+/// Goes into the field of the name that arms.
+fn name_field(model: &mut Model) {
+    match model.layers.last_mut() {
+        Some(Layer::Plan(screen)) => screen.field = Field::Name,
+        Some(Layer::Revert(screen)) => screen.field = Field::Name,
+        _ => {}
     }
 }
 

@@ -1,24 +1,26 @@
 //! Pane 0: the objects of the application and the changed lines of one of them; the reason where there is no diff.
 
 use super::{
+    border,
     canvas::{Canvas, Frame, Ink},
     lists,
 };
 use crate::{
     console::{
-        diff::{DiffLine, DiffPane, DiffRow, Note, Sign},
+        diff::{DiffLine, DiffPane, DiffRow, ExtraLine, Note, Sign},
         layout,
         model::{Model, Pane},
         status, text,
         theme::Role,
     },
-    engine::{ApplicationView, Change, ChangeOrigin, ClusterState, ObjectComparison, ObjectState, Work},
+    engine::{ApplicationView, Change, ChangeOrigin, ClusterState, Comparison, ObjectComparison, ObjectState, Work},
     object::Severity,
 };
 use ratatui::{
     layout::Rect,
     text::{Line, Span},
 };
+use unicode_segmentation::UnicodeSegmentation;
 
 /// Draws the pane.
 pub fn draw(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
@@ -50,7 +52,7 @@ pub fn draw_full(canvas: &mut Canvas<'_>, model: &Model, pane: &DiffPane, area: 
     let name = pane.comparison.as_ref().map_or_else(String::new, |comparison| text::one_line(&comparison.application));
     let base = Frame {
         title: Line::from(ink.span(Role::Focus, format!("Diff  {name}"))),
-        style: ink.theme.style(Role::Focus),
+        style: border(model, true),
         ..Frame::default()
     };
     let frame = frame(model, &ink, pane, base);
@@ -69,17 +71,29 @@ fn frame(model: &Model, ink: &Ink<'_>, pane: &DiffPane, base: Frame) -> Frame {
     }
     let dot = ink.glyphs.dot;
     let bottom = pane.comparison.as_ref().map_or_else(Line::default, |comparison| {
-        let changes: usize = comparison.objects.iter().map(|object| object.changes.len()).sum();
+        let told = summary(comparison, dot);
         let objects = text::count(comparison.objects.len(), "object");
         let hunks = pane.document.hunks.len();
         let hunk = if hunks > 0 { format!("hunk {}/{hunks} {dot} ", pane.hunk + 1) } else { String::new() };
         let managed = if pane.server_fields { "shown" } else { "hidden" };
-        Line::from(format!(
-            "{hunk}{objects} {dot} {} {dot} managed fields {managed} (m)",
-            text::count(changes, "field")
-        ))
+        Line::from(format!("{hunk}{objects}{told} {dot} managed fields {managed} (m)"))
     });
     Frame { right: Line::from(right), bottom, ..base }
+}
+
+/// Counts what differs, in words; what there is none of is not told.
+fn summary(comparison: &Comparison, dot: &str) -> String {
+    let fields: usize = comparison.objects.iter().map(|object| object.changes.len()).sum();
+    let counts = [("new", ObjectState::Missing), ("extra", ObjectState::Extra), ("unknown", ObjectState::Unknown)];
+    let counts = counts.map(|(word, state)| (word, comparison.count(state)));
+    let fields = (fields > 0).then(|| text::count(fields, "field"));
+    let told = counts.iter().filter(|(_, number)| *number > 0).map(|(word, number)| format!("{number} {word}"));
+    let told: Vec<String> = fields.into_iter().chain(told).collect();
+    match (told.is_empty(), comparison.objects.is_empty()) {
+        (true, true) => String::new(),
+        (true, false) => format!(" {dot} no difference"),
+        (false, _) => told.iter().map(|part| format!(" {dot} {part}")).collect(),
+    }
 }
 
 fn stale(model: &Model) -> bool {
@@ -143,7 +157,7 @@ fn content(canvas: &mut Canvas<'_>, model: &Model, pane: &DiffPane, inner: Rect)
     let (list, rest) = layout::diff_parts(inner, pane.objects.rows().len());
     let visible = comparison.objects.iter().skip(pane.objects.offset).take(usize::from(list.height));
     let widest = visible.map(|object| text::width(&object.id().short())).max().unwrap_or(0);
-    let name_width = (widest + 1).min(usize::from(list.width) / 2);
+    let name_width = (widest + 1).min(usize::from(list.width) * 3 / 5);
     for (row, object) in (0..list.height).zip(comparison.objects.iter().skip(pane.objects.offset)) {
         let here = pane.objects.row() == Some(pane.objects.offset + usize::from(row));
         canvas.line(list, row, &object_row(model, &ink, object, here, name_width, usize::from(list.width)));
@@ -159,7 +173,15 @@ fn content(canvas: &mut Canvas<'_>, model: &Model, pane: &DiffPane, inner: Rect)
     if let Some(hook) = &object.hook {
         told.extend(ink.wrapped(Role::Muted, 1, &format!("a hook ({hook}): listed, not compared, not applied"), width));
     }
-    if pane.document.rows.is_empty() && object.error.is_none() && object.hook.is_none() {
+    if pane.document.failed {
+        let text = "the difference could not be drawn; this is a bug worth reporting (y shows the live object)";
+        told.extend(ink.wrapped(Role::Failed, 1, text, width));
+    } else if pane.is_drawing() {
+        if pane.document.rows.is_empty() {
+            let text = format!(" {} drawing the difference of a big object", ink.glyphs.running);
+            told.push(Line::from(ink.span(Role::Running, text)));
+        }
+    } else if pane.document.hunks.is_empty() && object.error.is_none() && object.hook.is_none() {
         let text = if differing == 0 { "no difference in any object" } else { "no difference in this object" };
         // What is old is not told by a good sign.
         let (sign, role) = if stale(model) { ("?", Role::Muted) } else { (ink.glyphs.ok, Role::Ok) };
@@ -167,7 +189,8 @@ fn content(canvas: &mut Canvas<'_>, model: &Model, pane: &DiffPane, inner: Rect)
     }
     if !object.extras.is_empty() {
         let fields = text::count(object.extras.len(), "live field");
-        told.extend(ink.wrapped(Role::Muted, 1, &format!("{fields} that Git does not set"), width));
+        let key = if pane.extras { "x hides them" } else { "x lists them" };
+        told.extend(ink.wrapped(Role::Muted, 1, &format!("{fields} that Git does not set ({key})"), width));
     }
     let height = u16::try_from(told.len()).unwrap_or(u16::MAX).min(rest.height);
     canvas.lines(Rect { height, ..rest }, &told, 0);
@@ -178,8 +201,6 @@ fn content(canvas: &mut Canvas<'_>, model: &Model, pane: &DiffPane, inner: Rect)
 fn document(canvas: &mut Canvas<'_>, model: &Model, pane: &DiffPane, object: &ObjectComparison, area: Rect) {
     let ink = canvas.ink;
     let rows = &pane.document.rows;
-    // The legend stands below where it costs no line of the diff.
-    let legend = area.height > 4 && rows.len() + 2 <= usize::from(area.height);
     let digits = rows
         .iter()
         .filter_map(|row| match row {
@@ -188,10 +209,15 @@ fn document(canvas: &mut Canvas<'_>, model: &Model, pane: &DiffPane, object: &Ob
         })
         .max()
         .map_or(3, |line| line.to_string().len().max(3));
-    for (row, what) in (0..area.height).zip(rows.iter().skip(pane.scroll)) {
-        let line = match what {
-            DiffRow::Title(hunk) => title(&ink, pane, object, *hunk, usize::from(area.width)),
-            DiffRow::Fold(lines) => Line::from(ink.span(
+    let width = usize::from(area.width);
+    let mut drawn = 0;
+    for what in rows.iter().skip(pane.scroll) {
+        if drawn >= area.height {
+            break;
+        }
+        let lines = match what {
+            DiffRow::Title(hunk) => vec![title(&ink, pane, object, *hunk, width)],
+            DiffRow::Fold(lines) => vec![Line::from(ink.span(
                 Role::Muted,
                 format!(
                     "  {}{} {} ({} for more)",
@@ -200,11 +226,18 @@ fn document(canvas: &mut Canvas<'_>, model: &Model, pane: &DiffPane, object: &Ob
                     text::count(*lines, "unchanged line"),
                     "}"
                 ),
-            )),
-            DiffRow::Line(line) => diff_line(model, &ink, line, digits, usize::from(area.width)),
+            ))],
+            DiffRow::Line(line) => diff_line(model, &ink, line, digits, width, pane.wrap),
+            DiffRow::Extras(_) => vec![extras_title(&ink, width)],
+            DiffRow::Extra(extra) => extra_line(model, &ink, extra, width, pane.wrap),
         };
-        canvas.line(area, row, &line);
+        for line in lines {
+            canvas.line(area, drawn, &line);
+            drawn = drawn.saturating_add(1);
+        }
     }
+    // The legend stands below where it costs no line of the diff.
+    let legend = area.height > 4 && drawn.saturating_add(2) <= area.height && !rows.is_empty();
     if legend {
         let text = "G = changed in Git   D = drift in cluster   B = both   ? = no base known";
         canvas.line(area, area.height - 1, &Line::from(ink.span(Role::Muted, format!(" {text}"))));
@@ -227,7 +260,78 @@ fn title(ink: &Ink<'_>, pane: &DiffPane, object: &ObjectComparison, hunk: usize,
     Line::from(ink.span(role, format!("{lead}{fill}{end}")))
 }
 
-fn diff_line(model: &Model, ink: &Ink<'_>, line: &DiffLine, digits: usize, width: usize) -> Line<'static> {
+/// Title of the live fields that Git does not set.
+fn extras_title(ink: &Ink<'_>, width: usize) -> Line<'static> {
+    let rule = ink.glyphs.rule;
+    let lead = format!(" {rule}{rule} live fields that Git does not set, by who wrote them ");
+    let fill = rule.repeat(width.saturating_sub(text::width(&lead) + 1));
+    Line::from(ink.span(Role::Muted, format!("{lead}{fill}")))
+}
+
+fn extra_line(model: &Model, ink: &Ink<'_>, extra: &ExtraLine, width: usize, wrap: bool) -> Vec<Line<'static>> {
+    let gutter = vec![ink.plain("   ")];
+    let who = note_text(model, &Note::SetBy(extra.manager.clone(), extra.time.clone())).replace("live, set by ", "");
+    let body = vec![
+        ink.plain(format!("{}: ", extra.field)),
+        ink.plain(extra.value.clone()),
+        ink.span(Role::Muted, format!("   {} {who}", ink.glyphs.note)),
+    ];
+    broken(ink, gutter, body, width, wrap)
+}
+
+/// Puts a long line on several, each after a gutter as wide as the first one's; or cuts it, and says so.
+fn broken(
+    ink: &Ink<'_>,
+    gutter: Vec<Span<'static>>,
+    body: Vec<Span<'static>>,
+    width: usize,
+    wrap: bool,
+) -> Vec<Line<'static>> {
+    let left: usize = gutter.iter().map(Span::width).sum();
+    let room = width.saturating_sub(left).max(1);
+    if body.iter().map(Span::width).sum::<usize>() <= room {
+        return vec![Line::from([gutter, body].concat())];
+    }
+    let rows = if wrap { usize::MAX } else { 1 };
+    let room = if wrap { room } else { room.saturating_sub(text::width(ink.glyphs.ellipsis)) };
+    let mut lines = vec![Line::from(gutter)];
+    let mut used = 0;
+    'line: for span in body {
+        let mut part = String::new();
+        for grapheme in span.content.graphemes(true) {
+            let cells = text::width(grapheme);
+            if used + cells > room && used > 0 {
+                let full = std::mem::take(&mut part);
+                if let Some(line) = lines.last_mut() {
+                    line.spans.push(Span::styled(full, span.style));
+                }
+                if lines.len() >= rows {
+                    if let Some(line) = lines.last_mut() {
+                        line.spans.push(ink.span(Role::Muted, ink.glyphs.ellipsis));
+                    }
+                    break 'line;
+                }
+                lines.push(Line::from(ink.plain(" ".repeat(left))));
+                used = 0;
+            }
+            part.push_str(grapheme);
+            used += cells;
+        }
+        if let Some(line) = lines.last_mut() {
+            line.spans.push(Span::styled(part, span.style));
+        }
+    }
+    lines
+}
+
+fn diff_line(
+    model: &Model,
+    ink: &Ink<'_>,
+    line: &DiffLine,
+    digits: usize,
+    width: usize,
+    wrap: bool,
+) -> Vec<Line<'static>> {
     let (letter, letter_role) = match line.origin {
         None => (" ", Role::Plain),
         Some(ChangeOrigin::Git) => ("G", Role::Pending),
@@ -244,22 +348,21 @@ fn diff_line(model: &Model, ink: &Ink<'_>, line: &DiffLine, digits: usize, width
         let shown = number.map_or_else(String::new, |number| number.to_string());
         format!("{shown:>digits$}")
     };
-    let mut spans = vec![
+    let gutter = vec![
         ink.span(letter_role, letter.to_owned()),
         ink.span(Role::Muted, format!(" {} {} ", number(line.live), number(line.desired))),
         ink.span(role, format!("{sign} ")),
     ];
     let mark = ink.theme.style(Role::Mark);
+    let mut body = Vec::new();
     for (changed, part) in &line.segments {
         let span = ink.span(role, part.clone());
-        spans.push(if *changed { span.patch_style(mark) } else { span });
+        body.push(if *changed { span.patch_style(mark) } else { span });
     }
     if let Some(note) = &line.note {
-        let note = format!("   {} {}", ink.glyphs.note, note_text(model, note));
-        let used: usize = spans.iter().map(Span::width).sum();
-        spans.push(ink.span(Role::Muted, ink.cut(&note, width.saturating_sub(used))));
+        body.push(ink.span(Role::Muted, format!("   {} {}", ink.glyphs.note, note_text(model, note))));
     }
-    Line::from(spans)
+    broken(ink, gutter, body, width, wrap)
 }
 
 fn note_text(model: &Model, note: &Note) -> String {
@@ -270,6 +373,8 @@ fn note_text(model: &Model, note: &Note) -> String {
             format!("live, set by {}{age}", text::one_line(manager))
         }
         Note::GitUnchanged => "git (unchanged)".into(),
+        Note::SameValue => "same value, spelled differently".into(),
+        Note::TakenFrom(managers) => format!("taken from {}", text::one_line(managers)),
         Note::Commit(commit) => format!("git {}", commit.short()),
     }
 }
@@ -300,7 +405,7 @@ fn object_row(
         }
     }
     let health = status::health(object.health);
-    let name = text::one_line(&object.id().short());
+    let name = name(ink, object, name_width);
     let mut spans = vec![
         ink.span(Role::Strong, format!(" {} ", if here { ink.glyphs.open } else { " " })),
         ink.span(role, format!("{sign} ")),
@@ -314,6 +419,18 @@ fn object_row(
     let used: usize = spans.iter().map(Span::width).sum();
     spans.push(ink.outside(Role::Muted, &writer, width.saturating_sub(used)));
     Line::from(spans)
+}
+
+/// Names an object in so many cells; where they do not suffice, the namespace goes first, the name last.
+fn name(ink: &Ink<'_>, object: &ObjectComparison, room: usize) -> String {
+    let id = object.id();
+    let full = text::one_line(&id.short());
+    if text::width(&full) <= room || id.namespace.is_none() {
+        return full;
+    }
+    let ellipsis = ink.glyphs.ellipsis;
+    let short = text::one_line(&format!("{} {ellipsis}/{}", id.kind, id.name));
+    if text::width(&short) <= room { short } else { text::cut_start(&full, room, ellipsis) }
 }
 
 fn origin_words(changes: &[Change]) -> String {

@@ -1,6 +1,9 @@
 //! Panes 1, 2 and 4: repositories, applications, activity. Only the rows on the screen are drawn.
 
-use super::canvas::{Canvas, Frame, Ink};
+use super::{
+    border,
+    canvas::{Canvas, Frame, Ink},
+};
 use crate::{
     console::{
         model::{Model, Pane},
@@ -16,12 +19,17 @@ use ratatui::{
     text::{Line, Span},
 };
 
+/// Says whether keys go to a pane.
+pub fn focused(model: &Model, pane: Pane) -> bool {
+    model.focus == pane && model.layers.is_empty()
+}
+
 /// Returns a pane's frame: bold where the focus is, red on production.
 pub fn frame(model: &Model, pane: Pane, title: &str) -> Frame {
     let ink = Ink::of(model);
-    let focused = model.focus == pane && model.layers.is_empty();
+    let focused = focused(model, pane);
     let role = if focused { Role::Focus } else { Role::Plain };
-    Frame { title: Line::from(ink.span(role, title.to_owned())), style: ink.theme.style(role), ..Frame::default() }
+    Frame { title: Line::from(ink.span(role, title.to_owned())), style: border(model, focused), ..Frame::default() }
 }
 
 /// Returns `3 of 40`, with the filter where there is one.
@@ -46,11 +54,12 @@ fn filter_label<K>(ink: &Ink<'_>, list: &Selection<K>) -> Line<'static> {
     Line::from(vec![ink.plain("/"), ink.outside(Role::Pending, &list.filter, 20)])
 }
 
-/// Draws the visible rows of a list; the cursor's row is reversed and has a bar.
+/// Draws the visible rows of a list, the cursor's with a sign.
 fn rows<K: Clone + PartialEq>(
     canvas: &mut Canvas<'_>,
     area: Rect,
     list: &Selection<K>,
+    focused: bool,
     line: impl Fn(&K) -> Vec<Span<'static>>,
 ) {
     for (row, key) in (0..area.height).zip(list.rows().iter().skip(list.offset)) {
@@ -59,7 +68,7 @@ fn rows<K: Clone + PartialEq>(
         spans.extend(line(key));
         canvas.line(area, row, &Line::from(spans));
         if here {
-            canvas.reverse(area, row);
+            canvas.cursor(area, row, focused);
         }
     }
 }
@@ -81,9 +90,11 @@ pub fn repositories(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     if model.fleet.repositories.is_empty() {
         return empty(canvas, inner, "none: add a [[repository]] to the configuration; driftdeck init writes one");
     }
-    rows(canvas, inner, &model.repositories, |name| match model.fleet.repository(name) {
-        Some(repository) => repository_row(model, &ink, repository, usize::from(inner.width).saturating_sub(2)),
-        None => Vec::new(),
+    rows(canvas, inner, &model.repositories, focused(model, Pane::Repositories), |name| {
+        match model.fleet.repository(name) {
+            Some(repository) => repository_row(model, &ink, repository, usize::from(inner.width).saturating_sub(2)),
+            None => Vec::new(),
+        }
     });
 }
 
@@ -164,9 +175,11 @@ pub fn applications(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     } else {
         inner
     };
-    rows(canvas, body, &model.applications, |name| match model.fleet.application(name) {
-        Some(application) => columns.row(model, &ink, application),
-        None => Vec::new(),
+    rows(canvas, body, &model.applications, focused(model, Pane::Applications), |name| {
+        match model.fleet.application(name) {
+            Some(application) => columns.row(model, &ink, application),
+            None => Vec::new(),
+        }
     });
 }
 
@@ -276,7 +289,6 @@ pub fn activity(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
         return empty(canvas, inner, "nothing has happened yet");
     }
     let width = usize::from(inner.width).saturating_sub(2);
-    let focused = model.focus == Pane::Activity;
     let names = model.activity.rows().iter().skip(model.activity.offset).take(usize::from(inner.height));
     let subject = names.map(|entry| text::width(&entry.subject)).max().unwrap_or(0).clamp(8, 20);
     let row = |entry: &crate::engine::Activity| {
@@ -294,8 +306,8 @@ pub fn activity(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
             ink.outside(Role::Plain, &entry.text, width.saturating_sub(12 + subject)),
         ]
     };
-    if focused {
-        return rows(canvas, inner, &model.activity, row);
+    if focused(model, Pane::Activity) {
+        return rows(canvas, inner, &model.activity, true, row);
     }
     for (line, entry) in (0..inner.height).zip(model.activity.rows().iter().skip(model.activity.offset)) {
         let spans = std::iter::once(Span::raw(" ")).chain(row(entry)).collect::<Vec<_>>();

@@ -1,6 +1,7 @@
 //! The plan: from what to what, what it binds, every step, what was checked, what to know, and the answer.
 
 use super::{
+    border,
     canvas::{Canvas, Frame, Ink},
     centred,
 };
@@ -122,9 +123,13 @@ fn lines(model: &Model, screen: &PlanScreen, width: usize) -> Vec<Line<'static>>
     lines
 }
 
-fn name_field(model: &Model, ink: &Ink<'_>, screen: &PlanScreen) -> Line<'static> {
+fn name_field(model: &Model, ink: &Ink<'_>, screen: &PlanScreen, room: usize) -> Line<'static> {
     let production = model.cluster().is_some_and(|cluster| cluster.production);
     let name = &screen.ticket.application;
+    if let Some(reason) = availability::name_not_asked(model, screen) {
+        let told = format!("the application name is typed here, but first: {reason}");
+        return labelled(ink, if production { "PROD" } else { "confirm" }, vec![ink.outside(Role::Muted, &told, room)]);
+    }
     typed_field(ink, if production { "PROD" } else { "confirm" }, name, &screen.typed, screen.field)
 }
 
@@ -340,7 +345,6 @@ pub fn draw(canvas: &mut Canvas<'_>, model: &Model, screen: &PlanScreen, body: R
     let target = cluster.map_or_else(String::new, |cluster| text::one_line(&cluster.context));
     let namespace = application.and_then(|application| application.namespace.as_deref());
     let namespace = namespace.map_or_else(String::new, |namespace| format!(" / {}", text::one_line(namespace)));
-    let role = if production { Role::Production } else { Role::Focus };
     let mut title = vec![ink.span(
         Role::Strong,
         format!(
@@ -355,16 +359,22 @@ pub fn draw(canvas: &mut Canvas<'_>, model: &Model, screen: &PlanScreen, body: R
     let dot = ink.glyphs.dot;
     let hidden = lines.len().saturating_sub(screen.scroll + usize::from(place.height));
     let more = if hidden > 0 { format!("{} below (j) {dot} ", text::count(hidden, "line")) } else { String::new() };
+    let keys = match screen.field {
+        Field::Name => "tab leaves the field".to_owned(),
+        Field::Cancel => format!("a approve {dot} v view diff"),
+    };
     let frame = Frame {
         title: Line::from(title),
-        bottom: Line::from(format!("{more}a approve {dot} v view diff {dot} esc cancel {dot} Enter is inert here")),
-        style: ink.theme.style(role),
+        bottom: Line::from(format!("{more}{keys} {dot} esc cancel {dot} Enter is inert here")),
+        style: border(model, true),
         ..Frame::default()
     };
     let inner = canvas.frame(area, &frame);
     canvas.lines(place, &lines, screen.scroll);
     if screen.typed_needed(model.settings.confirm_always) {
-        canvas.line(inner, inner.height.saturating_sub(3), &name_field(model, &ink, screen));
+        let room = usize::from(inner.width).saturating_sub(LABEL + 1);
+        let field = name_field(model, &ink, screen, room);
+        canvas.line(inner, inner.height.saturating_sub(3), &field);
     }
     let blocked = availability::approval_missing(model, screen);
     let width = usize::from(inner.width);

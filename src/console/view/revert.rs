@@ -1,6 +1,7 @@
 //! A revert commit: where it goes, who wrote it, what it changes in Git, and the plan that it would cause.
 
 use super::{
+    border,
     canvas::{Canvas, Frame, Ink},
     plan,
 };
@@ -144,7 +145,7 @@ pub fn draw(canvas: &mut Canvas<'_>, model: &Model, screen: &RevertScreen, body:
         ),
         right: Line::from(state),
         bottom: Line::from(format!("{more}esc cancel {dot} Enter is inert here")),
-        style: ink.theme.style(Role::Focus),
+        style: border(model, true),
     };
     let inner = canvas.frame(body, &frame);
     canvas.lines(area, &lines, screen.scroll);

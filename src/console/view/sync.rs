@@ -1,6 +1,9 @@
 //! A sync: its waves and steps while it runs, its report when it has ended.
 
-use super::canvas::{Canvas, Frame, Ink};
+use super::{
+    border,
+    canvas::{Canvas, Frame, Ink},
+};
 use crate::{
     console::{
         layout,
@@ -163,7 +166,7 @@ pub fn draw(canvas: &mut Canvas<'_>, model: &Model, screen: &SyncScreen, body: R
         title: Line::from(title),
         right: Line::from(ink.span(role, format!("{sign} {word}"))),
         bottom: Line::from(bottom),
-        style: ink.theme.style(if production { Role::Production } else { Role::Focus }),
+        style: border(model, true),
     };
     canvas.frame(body, &frame);
     canvas.lines(area, &lines, screen.scroll);
