@@ -72,7 +72,7 @@ impl DiffPane {
             return;
         }
         let ids: Vec<ObjectId> =
-            comparison.iter().flat_map(|comparison| &comparison.objects).map(ObjectComparison::id).collect();
+            comparison.iter().flat_map(|comparison| &comparison.objects).map(|object| object.id()).collect();
         if self.comparison.as_ref().map(|old| &old.application) != comparison.as_ref().map(|new| &new.application) {
             self.objects.reset();
             self.drawn = None;
@@ -97,7 +97,7 @@ impl DiffPane {
     /// Returns the object under the cursor.
     pub fn object(&self) -> Option<&ObjectComparison> {
         let id = self.objects.current()?;
-        self.comparison.as_ref()?.objects.iter().find(|object| object.id() == *id)
+        self.comparison.as_ref()?.objects.iter().map(Arc::as_ref).find(|object| object.id() == *id)
     }
 
     /// Moves to another object.
@@ -185,9 +185,9 @@ impl DiffPane {
         if object.state == ObjectState::Synced && object.changes.is_empty() {
             return DiffDocument::default();
         }
-        let text = |side: &Option<Arc<Value>>| side.as_ref().map(|side| yaml(&visible(side, self.server_fields)));
-        let live = text(&object.sides.live);
-        let desired = text(&object.sides.desired);
+        let text = |side: Option<&Value>| side.map(|side| yaml(&visible(side, self.server_fields)));
+        let live = text(object.sides.live());
+        let desired = text(object.sides.desired());
         document::build(&Sources {
             live: live.as_deref(),
             desired: desired.as_deref(),
