@@ -5,6 +5,7 @@
 
 mod answer;
 mod apply;
+mod cached_object;
 mod client;
 mod delete;
 mod discovery;
@@ -13,6 +14,7 @@ mod health;
 mod inventory;
 mod kubeconfig;
 pub mod lease;
+mod listing;
 mod live_cache;
 mod payload;
 pub mod record;
@@ -21,11 +23,12 @@ mod rights;
 mod session;
 mod watch;
 
+pub use cached_object::CachedObject;
 pub use error::{ClusterError, Conflict};
 pub use health::{Health, HealthStatus, health};
 pub use inventory::{GROUP_KINDS, Inventory, Member, Members, NAMESPACES, PART_OF, SET_ID, SOURCE, TOOLING, set_id};
 pub use lease::{Lease, LeaseError, LeaseState, LeaseTiming};
-pub use live_cache::LiveCache;
+pub use live_cache::{Follower, Interest, LiveCache, LiveChanges, Snapshot};
 pub use record::{RecordApproval, RecordHead, RecordPayload, RecordRunning, RecordStep};
 pub use session::Session;
 
@@ -175,13 +178,4 @@ pub struct Applied {
     pub created: bool,
     /// `Warning` headers.
     pub warnings: Vec<String>,
-}
-
-/// Something changed in a watched scope.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LiveChange {
-    /// The scope.
-    pub scope: Scope,
-    /// The object; none: the whole scope was listed anew, failed, went stale, or recovered.
-    pub id: Option<ObjectId>,
 }

@@ -8,7 +8,10 @@ use super::{
 use crate::object::{ObjectId, join_api_version, sha256_hex};
 use serde_json::Value;
 use std::{
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -33,6 +36,7 @@ struct SessionInner {
     version: String,
     catalog: RwLock<Arc<Catalog>>,
     live: LiveCache,
+    schema_epoch: AtomicU64,
 }
 
 impl Session {
@@ -70,6 +74,7 @@ impl Session {
                 cluster_id,
                 version,
                 catalog: RwLock::new(Arc::new(catalog)),
+                schema_epoch: AtomicU64::new(0),
             }),
         })
     }
@@ -115,6 +120,10 @@ impl Session {
         let catalog = Arc::new(discovery::discover(self.transport()).await?);
         *self.inner.catalog.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&catalog);
         Ok(catalog)
+    }
+    /// Counts how often the meaning of kinds may have changed: what was predicted under another number may be wrong.
+    pub fn schema_epoch(&self) -> u64 {
+        self.inner.schema_epoch.load(Ordering::Relaxed)
     }
     /// The watches of this session.
     pub fn live(&self) -> &LiveCache {

@@ -31,6 +31,7 @@ mod planning;
 mod predict;
 mod report;
 mod repository;
+mod results;
 mod retry;
 mod step;
 mod supervisor;
@@ -43,7 +44,7 @@ mod worker;
 pub use approval::{ApprovedPlan, Issued, Operator, Refusal};
 pub use comparison::{
     Action, ApplicationState, AutoSyncView, Change, ChangeOrigin, Comparison, Extra, LeaseView, LiveAge,
-    ObjectComparison, ObjectState, Sides,
+    ObjectComparison, ObjectState, Side, Sides,
 };
 pub use error::EngineError;
 pub use fleet::{
