@@ -7,7 +7,7 @@
 
 mod support;
 
-use driftdeck::merge::{Applied, Entry, Outcome, Schema, Schemas, changes, merge};
+use driftdeck::merge::{Applied, Entry, Outcome, Schema, Schemas, changes, defaults, merge};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,6 +16,39 @@ use std::{
     sync::Arc,
 };
 use support::corpus;
+
+/// Answers that are not predicted: what differs, the cases, the cause.
+const DIFFERENT: &[(&str, &[&str], &str)] = &[
+    (
+        "codes",
+        &["horizontalpodautoscaler-special-0019", "horizontalpodautoscaler-special-0019 forced"],
+        "fields are owned in autoscaling/v1, to which only the server converts; merge says so",
+    ),
+    (
+        "objects",
+        &[
+            "service-create-0237",
+            "service-create-0237 forced",
+            "service-create-0402",
+            "service-create-0402 forced",
+            "service-create-edited-0016",
+            "service-create-edited-0016 forced",
+            "service-create-edited-0389",
+            "service-create-edited-0389 forced",
+        ],
+        "the server allocates clusterIP and nodePort of a new Service",
+    ),
+    (
+        "objects",
+        &["service-lm-other-items-0153", "service-lm-other-items-0153 forced", "service-three-managers-0348 forced"],
+        "the server allocates the nodePort of a new port",
+    ),
+    (
+        "objects",
+        &["job-resource-version-create-0448", "job-resource-version-create-0448 forced"],
+        "the server writes the uid that it gives a new Job into its selector and its Pods' labels",
+    ),
+];
 
 /// One recorded case with one of its two answers.
 struct Case {
@@ -126,9 +159,11 @@ fn error_paths(message: &str) -> BTreeSet<String> {
     lines.into_iter().map(|line| line.rsplit_once(": ").map_or(line, |(path, _)| path).to_owned()).collect()
 }
 
-/// The object as the server would store it, as far as it can be known.
-fn stored(applied: Applied<'_>, _live: Option<&Value>) -> Value {
-    applied.object.into_owned()
+/// The object as the server would store it, as far as that can be known.
+fn stored(schemas: &Schemas, applied: Applied<'_>, live: Option<&Value>) -> Value {
+    let mut object = applied.into_object();
+    defaults::apply(schemas, &mut object, live);
+    object
 }
 
 #[test]
@@ -160,7 +195,7 @@ fn answers_agree_with_those_of_the_real_server() {
                 let object = &case.answer["object"];
                 let (found, expected) = (predicted_entries(&applied.entries), entries_of(object));
                 tally.count("managedFields", case, found == expected, || difference(&found, &expected));
-                let found = changes(object, &stored(applied, case.live.as_ref()));
+                let found = changes(object, &stored(&schemas, applied, case.live.as_ref()));
                 let shown = || {
                     found.iter().map(|change| format!("{:?} {}", change.op, change.path)).collect::<Vec<_>>().join(" ")
                 };
@@ -185,7 +220,21 @@ fn answers_agree_with_those_of_the_real_server() {
         let differed = tally.differed.get(what).map_or(0, BTreeSet::len);
         println!("{what}: {agreed} of {} agree", agreed + differed);
     }
-    println!("not predicted: {unpredictable:?}");
+    println!("not to be predicted: {unpredictable:?}");
+
+    let listed = |what: &str| -> BTreeSet<String> {
+        let cases = DIFFERENT.iter().filter(|(listed, ..)| *listed == what).flat_map(|(_, cases, _)| *cases);
+        cases.map(|case| (*case).to_owned()).collect()
+    };
+    for what in ["codes", "conflicts", "managedFields", "objects", "typed errors"] {
+        assert!(tally.agreed.contains_key(what), "the corpus has no {what}");
+        let differed = tally.differed.remove(what).unwrap_or_default();
+        let unlisted: Vec<_> = differed.difference(&listed(what)).cloned().collect();
+        assert!(unlisted.is_empty(), "{what} differ: {unlisted:#?}");
+        let agree: Vec<_> = listed(what).difference(&differed).cloned().collect();
+        assert!(agree.is_empty(), "{what} agree though listed as different: {agree:#?}");
+    }
+    assert!(tally.differed.is_empty(), "{:?}", tally.differed.keys());
 }
 
 /// What is in only one of two maps of entries.
