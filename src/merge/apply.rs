@@ -119,8 +119,7 @@ fn try_merge<'a>(
         return Err(Unknown::TooDeep);
     }
     let (api_version, name) = object::kind_of(desired);
-    let kind =
-        schemas.kind(api_version, name).ok_or_else(|| Unknown::Kind(api_version.to_owned(), name.to_owned()))?;
+    let kind = schemas.kind(api_version, name).ok_or_else(|| Unknown::Kind(api_version.to_owned(), name.to_owned()))?;
     if let Err(errors) = validate(kind.root, desired, false) {
         return Ok(Outcome::Invalid(errors));
     }
@@ -201,10 +200,9 @@ impl Apply<'_> {
             return Ok(self.kind.root);
         }
         let kind = self.schemas.kind(&entry.api_version, self.name);
-        kind.filter(|_| self.converts_from(&entry.api_version)).map(|kind| kind.root).ok_or_else(|| Unknown::Version {
-            manager: entry.manager.clone(),
-            api_version: entry.api_version.clone(),
-        })
+        kind.filter(|_| self.converts_from(&entry.api_version))
+            .map(|kind| kind.root)
+            .ok_or_else(|| Unknown::Version { manager: entry.manager.clone(), api_version: entry.api_version.clone() })
     }
 
     /// The applying manager's entry: all that it names.
@@ -243,7 +241,8 @@ impl Apply<'_> {
                 comparisons.insert(entry.api_version.clone(), compare(root, live, merged));
             }
             let comparison = &comparisons[&entry.api_version];
-            let lost = entry.fields.intersection(&comparison.modified).union(&entry.fields.intersection(&comparison.added));
+            let lost =
+                entry.fields.intersection(&comparison.modified).union(&entry.fields.intersection(&comparison.added));
             conflicts.extend(lost.paths().into_iter().map(|path| Conflict::new(entry, path)));
             let fields = entry.fields.difference(&lost).difference(&comparison.removed);
             left.push(fields);
@@ -266,9 +265,16 @@ impl Apply<'_> {
         entries.retain(|entry| !entry.fields.is_empty());
         entries.sort_by(|a, b| {
             // The applying manager's time is the server's clock where it is not known: later than all others.
-            let rank = |entry: &Entry| (entry.time.is_none() && entry.is_of(self.manager, Operation::Apply, ""), entry.time.clone());
-            (a.operation, rank(a), &a.manager, &a.api_version, &a.subresource)
-                .cmp(&(b.operation, rank(b), &b.manager, &b.api_version, &b.subresource))
+            let rank = |entry: &Entry| {
+                (entry.time.is_none() && entry.is_of(self.manager, Operation::Apply, ""), entry.time.clone())
+            };
+            (a.operation, rank(a), &a.manager, &a.api_version, &a.subresource).cmp(&(
+                b.operation,
+                rank(b),
+                &b.manager,
+                &b.api_version,
+                &b.subresource,
+            ))
         });
         entries
     }

@@ -1,11 +1,6 @@
 //! What apply does not decide: fields of the object that only the server writes, and a Secret's `stringData`.
 
-use crate::merge::{
-    entry::Entry,
-    field_set::FieldSet,
-    path::PathElement,
-    schema::Kind,
-};
+use crate::merge::{entry::Entry, field_set::FieldSet, path::PathElement, schema::Kind};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 use std::sync::LazyLock;

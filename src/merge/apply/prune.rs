@@ -35,7 +35,8 @@ impl Apply<'_> {
         // The version of `last` first, then the others.
         let first = owned.remove_entry(last.api_version.as_str());
         for (api_version, owned) in first.into_iter().chain(owned) {
-            let root = self.root_in(others.iter().chain([now]).find(|entry| entry.api_version == api_version).unwrap_or(now))?;
+            let root =
+                self.root_in(others.iter().chain([now]).find(|entry| entry.api_version == api_version).unwrap_or(now))?;
             if api_version != self.api_version {
                 validate(root, &merged, false).map_err(first_error)?;
             }

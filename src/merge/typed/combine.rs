@@ -64,7 +64,8 @@ fn combine_members<'a>(map: Map<'_>, live: &'a Value, old: &'a Members, new: &Me
 }
 
 fn combine_items<'a>(list: List<'_>, live: &'a Value, old: &'a [Value], new: &[Value]) -> Cow<'a, Value> {
-    let elements = |items: &[Value]| -> Result<Vec<_>, _> { items.iter().map(|item| item_element(list, item)).collect() };
+    let elements =
+        |items: &[Value]| -> Result<Vec<_>, _> { items.iter().map(|item| item_element(list, item)).collect() };
     // Items without an element are no valid list.
     let (Ok(old_elements), Ok(new_elements)) = (elements(old), elements(new)) else { return Cow::Borrowed(live) };
     let places = |elements: &[PathElement]| -> BTreeMap<_, _> { elements.iter().cloned().zip(0_usize..).collect() };
@@ -85,7 +86,8 @@ fn combine_items<'a>(list: List<'_>, live: &'a Value, old: &'a [Value], new: &[V
             None => Cow::Owned(new[at].clone()),
         },
     }));
-    let same = |(item, live): (&Cow<'_, Value>, &Value)| matches!(item, Cow::Borrowed(item) if std::ptr::eq(*item, live));
+    let same =
+        |(item, live): (&Cow<'_, Value>, &Value)| matches!(item, Cow::Borrowed(item) if std::ptr::eq(*item, live));
     if merged.len() == old.len() && merged.iter().zip(old).all(same) {
         return Cow::Borrowed(live);
     }

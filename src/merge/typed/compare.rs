@@ -8,10 +8,7 @@ use crate::merge::{
     value::equal,
 };
 use serde_json::Value;
-use std::{
-    collections::BTreeMap,
-    slice::from_ref,
-};
+use std::{collections::BTreeMap, slice::from_ref};
 
 /// What differs between two states.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
