@@ -84,7 +84,10 @@ fn job(job: &Fields) -> Vec<Pointer> {
     }
     let labelled = |base: Pointer| CONTROLLER_UID.map(|label| base.child(label));
     let mut paths = labelled(Pointer::from("/spec/template/metadata/labels")).to_vec();
-    paths.push(Pointer::from("/spec/selector/matchLabels").child(CONTROLLER_UID[0]));
+    paths.push(match spec.and_then(|spec| object(spec, "selector")) {
+        Some(_) => Pointer::from("/spec/selector/matchLabels").child(CONTROLLER_UID[0]),
+        None => in_spec("selector"),
+    });
     // Without labels of its own a job has its template's, which then carry the job's name.
     let own = super::fields::at(job, &["metadata", "labels"]);
     if own.is_some() && own == super::pod::template_labels(job) {
