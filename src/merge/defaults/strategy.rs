@@ -14,6 +14,7 @@ pub(super) fn prepare(api_version: &str, kind: &str, object: &mut Fields, old: O
         ("batch/v1", "Job") if old.is_none() => workloads::job_selector(object),
         ("v1", "Service") => service::prepare(object, old),
         ("v1", "Namespace") => metadata::namespace_finalizers(object, old),
+        ("apiextensions.k8s.io/v1", "CustomResourceDefinition") => metadata::stored_version(object),
         ("v1", "ServiceAccount") => metadata::service_account(object),
         ("v1", "PersistentVolumeClaim") => {
             storage::data_sources(object, old);

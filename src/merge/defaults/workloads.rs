@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
 const JOB_NAME: [&str; 2] = ["batch.kubernetes.io/job-name", "job-name"];
 
-/// A deployment's strategy.
+/// A deployment's strategy. (What it leaves out of a rolling update that it does not do is 0: see the table.)
 pub(super) fn deployment(spec: &mut Fields) {
     let Some(strategy) = made(spec, "strategy") else { return };
     rolling(strategy, json!("25%"), json!("25%"));
