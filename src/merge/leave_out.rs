@@ -7,11 +7,11 @@
 use super::{
     entry::{Entry, Operation},
     field_set::FieldSet,
+    locate::root,
     path::{Path, PathElement},
     schema::{List, ListType, Schemas, Type},
     typed::{Shape, item_element, shape},
 };
-use crate::object::Pointer;
 use serde_json::{Map, Value, json};
 
 /// A payload that leaves fields alone.
@@ -38,42 +38,6 @@ pub fn leave_out(schemas: &Schemas, live: &Value, desired: &Value, manager: &str
         payload
     };
     Some(LeftOut { payload: made(Carry::Value), marked: made(Carry::Mark) })
-}
-
-/// Turns a pointer into an object into the path that holds in every state of it: items of lists by their keys. None where the object has
-/// no such field, or its kind no such schema.
-pub fn path_of(schemas: &Schemas, object: &Value, pointer: &Pointer) -> Option<Path> {
-    let mut elements = Vec::new();
-    let (mut schema, mut value) = (Some(root(schemas, object)?), object);
-    for segment in &pointer.0 {
-        let shape = schema.and_then(|schema| shape(schema, value));
-        let (element, next) = match value {
-            Value::Object(members) => (PathElement::field(segment), members.get(segment)?),
-            Value::Array(items) => {
-                let index: usize = segment.parse().ok()?;
-                let item = items.get(index)?;
-                let element = match shape {
-                    Some(Shape::List(list)) if list.list_type() != ListType::Atomic => item_element(list, item).ok(),
-                    _ => None,
-                };
-                (element.unwrap_or(PathElement::Index(i64::try_from(index).ok()?)), item)
-            }
-            _ => return None,
-        };
-        schema = match shape {
-            Some(Shape::Map(map)) => map.member(segment),
-            Some(Shape::List(list)) => Some(list.items()),
-            _ => None,
-        };
-        elements.push(element);
-        value = next;
-    }
-    Some(Path(elements))
-}
-
-fn root<'s>(schemas: &'s Schemas, object: &Value) -> Option<Type<'s>> {
-    let text = |name| object.get(name).and_then(Value::as_str);
-    Some(schemas.kind(text("apiVersion")?, text("kind")?)?.root)
 }
 
 /// What is put where a live value is carried.
@@ -239,7 +203,10 @@ fn replace(payload: &mut Value, live: Option<&Value>, path: &[PathElement], carr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::merge::schema::Schema;
+    use crate::{
+        merge::{locate::path_of, schema::Schema},
+        object::Pointer,
+    };
     use std::sync::Arc;
 
     fn schemas() -> Schemas {
