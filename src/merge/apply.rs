@@ -223,7 +223,7 @@ impl Apply<'_> {
 
     /// Finds the conflicts with the other managers; forced, they lose what gets another value. What is taken out they lose
     /// in any case.
-    fn take_over(&self, live: &Value, merged: &Value, entries: &mut Vec<Entry>) -> Result<Vec<Conflict>, Unknown> {
+    fn take_over(&self, live: &Value, merged: &Value, entries: &mut [Entry]) -> Result<Vec<Conflict>, Unknown> {
         let mut comparisons: BTreeMap<String, Comparison> = BTreeMap::new();
         let mut here = compare(self.kind.root, live, merged);
         if self.kind.has_status {

@@ -23,6 +23,7 @@ pub use entry::{Entry, EntryError, Operation};
 pub use field_set::{FieldSet, FieldsError};
 pub use ownership::{Owner, owned_by, owners};
 pub use path::{Path, PathElement};
+pub use schema::{Schema, Schemas};
 pub use typed::TypedError;
 
 #[cfg(test)]

@@ -20,6 +20,11 @@ pub(super) fn deployment(spec: &mut Fields) {
 pub(super) fn daemon_set(spec: &mut Fields) {
     let Some(strategy) = made(spec, "updateStrategy") else { return };
     rolling(strategy, json!(1), json!(0));
+    // The internal type has no pointers there: under another type (OnDelete) what is not written comes back as 0.
+    if let Some(update) = super::fields::object_mut(strategy, "rollingUpdate") {
+        default(update, "maxUnavailable", 0);
+        default(update, "maxSurge", 0);
+    }
 }
 
 fn rolling(strategy: &mut Fields, unavailable: Value, surge: Value) {
