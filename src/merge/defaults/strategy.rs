@@ -5,10 +5,6 @@ use super::{fields::Fields, metadata, service, storage, workloads};
 
 /// Prepares a defaulted object for storing. `old` is the live one, none when it is created.
 pub(super) fn prepare(api_version: &str, kind: &str, object: &mut Fields, old: Option<&Fields>) {
-    if let (Some(metadata), None) = (super::fields::object_mut(object, "metadata"), old) {
-        metadata.remove("deletionTimestamp");
-        metadata.remove("deletionGracePeriodSeconds");
-    }
     match (api_version, kind) {
         ("apps/v1", "DaemonSet") => workloads::template_generation(object, old),
         ("batch/v1", "Job") if old.is_none() => workloads::job_selector(object),
