@@ -105,7 +105,10 @@ fn stale(model: &Model) -> bool {
 fn reasons(model: &Model, ink: &Ink<'_>, application: &ApplicationView, width: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     let cluster = model.cluster_of(application).map(|cluster| &cluster.state);
-    if let Some(ClusterState::Failed { message, .. }) = cluster.filter(|_| application.error.is_none()) {
+    let told = application.error.as_deref().unwrap_or_default();
+    if let Some(ClusterState::Failed { message, .. }) = cluster
+        && !told.contains(message.as_str())
+    {
         lines.extend(ink.wrapped(Role::Failed, 1, &format!("{} {message}", ink.glyphs.failed), width));
     }
     if let Some(error) = &application.error {
@@ -249,7 +252,12 @@ fn title(ink: &Ink<'_>, pane: &DiffPane, object: &ObjectComparison, hunk: usize,
     let field = pane.document.hunks.get(hunk).map(|hunk| hunk.field.as_str()).unwrap_or_default();
     let end = format!(" hunk {}/{} {rule}{rule}", hunk + 1, pane.document.hunks.len());
     let room = width.saturating_sub(text::width(&end) + 1);
-    let mut lead = ink.cut(&format!(" {rule}{rule} {}", text::one_line(&object.id().short())), room);
+    // Which object it is stands above; of the two, the field says more.
+    let full = text::one_line(&object.id().short());
+    let fits = text::width(&full) + text::width(field) + 8 <= room;
+    let object =
+        if fits || field.is_empty() { full } else { text::one_line(&format!("{}/{}", object.kind, object.name)) };
+    let mut lead = ink.cut(&format!(" {rule}{rule} {object}"), room);
     let left = room.saturating_sub(text::width(&lead) + 4);
     if !field.is_empty() && left > 4 {
         lead = format!("{lead} {} {}", ink.glyphs.dot, text::cut_start(field, left, ink.glyphs.ellipsis));

@@ -155,7 +155,13 @@ fn revisions(model: &Model, ink: &Ink<'_>, plan: &Plan, room: usize) -> Line<'st
         let history = application.and_then(|application| application.history.as_ref());
         history
             .and_then(|history| history.commits.iter().find(|row| row.id == id))
-            .map(|row| text::one_line(&row.subject))
+            .map(|row| row.subject.as_str())
+            // The branch's tip need not touch the application.
+            .or_else(|| {
+                let repository = application.and_then(|application| model.fleet.repository(&application.repository));
+                repository?.head.as_ref().filter(|head| head.id == id).map(|head| head.subject.as_str())
+            })
+            .map(text::one_line)
     };
     let last = application.and_then(|application| application.last_sync.as_ref());
     let from = match (plan.comparison.base, last) {
@@ -255,7 +261,7 @@ fn checks(model: &Model, ink: &Ink<'_>, screen: &PlanScreen, plan: &Plan, room: 
         spans.push(ink.span(Role::Failed, format!("{} read-only", ink.glyphs.failed)));
     }
     let mut lines = vec![Line::from(spans)];
-    if !all {
+    if !all && plan.approvable {
         lines.extend(ink.wrapped(
             Role::Muted,
             0,
@@ -361,6 +367,7 @@ pub fn draw(canvas: &mut Canvas<'_>, model: &Model, screen: &PlanScreen, body: R
     let more = if hidden > 0 { format!("{} below (j) {dot} ", text::count(hidden, "line")) } else { String::new() };
     let keys = match screen.field {
         Field::Name => "tab leaves the field".to_owned(),
+        Field::Cancel if availability::approval_missing(model, screen).is_some() => "v view diff".to_owned(),
         Field::Cancel => format!("a approve {dot} v view diff"),
     };
     let frame = Frame {
