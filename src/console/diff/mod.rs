@@ -3,6 +3,7 @@
 //! See [`DiffPane`] for the entry point.
 
 mod document;
+mod fields;
 mod job;
 mod path;
 #[cfg(test)]

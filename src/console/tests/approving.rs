@@ -223,7 +223,7 @@ fn a_typed_plan_in_a_read_only_console_leaves_the_keys_alone_and_says_how_to_arm
     arm(&mut model, false);
     open_plan(&mut model, Confirmation::Typed);
     let text = draw(&model).0;
-    assert!(text.contains("typed here, but first: read-only: :write arms this console"), "{text}");
+    assert!(text.contains("the name goes here; first, read-only: :write arms this console"), "{text}");
     assert!(text.contains("v view diff") && text.contains("w wait healthy"), "{text}");
     press(&mut model, &["w"]);
     assert!(matches!(model.layers.last(), Some(Layer::Plan(screen)) if !screen.wait && screen.typed.is_empty()));
@@ -267,5 +267,27 @@ fn ctrl_c_leaves_what_is_typed_first_and_then_the_program_from_any_screen() {
         press(&mut model, open);
         press(&mut model, &["ctrl-c"]);
         assert!(model.done, "{open:?}");
+    }
+}
+
+#[test]
+fn a_plan_on_a_narrow_screen_cuts_neither_what_it_changes_nor_why_it_cannot_be_approved() {
+    for width in [60, 70, 80, 96, 120] {
+        let mut model = fixture::model(width, 30);
+        arm(&mut model, false);
+        open_plan(&mut model, Confirmation::Typed);
+        let text = draw(&model).0;
+        for told in [
+            "[PROD]",
+            "kind-prod",
+            "= same 18",
+            "valid 4m12s",
+            "read-only",
+            "D dry-run only",
+            "a: read-only: :write arms",
+        ] {
+            let told = if width > 80 { told.replace("a: ", "apply: ") } else { told.to_owned() };
+            assert!(text.contains(told.trim_start_matches("a: ")), "{width}: {told}\n{text}");
+        }
     }
 }

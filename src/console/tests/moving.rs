@@ -320,25 +320,3 @@ fn a_diff_that_nobody_moved_in_opens_on_what_differs_now_and_then_stays_on_its_o
     settle(&mut model, &["Deployment", "HorizontalPodAutoscaler", "Service"]);
     assert_eq!(shown(&model), "ConfigMap", "everything was settled in between");
 }
-
-#[test]
-fn every_pane_has_a_red_frame_while_the_application_is_on_a_production_cluster() {
-    let frame_is_red = |model: &Model| {
-        let mut terminal = ratatui::Terminal::new(ratatui::backend::TestBackend::new(120, 36)).unwrap();
-        terminal.draw(|frame| crate::console::view::view(model, frame)).unwrap();
-        let buffer = terminal.backend().buffer();
-        let layout = crate::console::layout::Layout::of(model);
-        let corners = layout.panes.iter().map(|(_, area)| buffer[(area.x, area.y)].fg).collect::<Vec<_>>();
-        assert_eq!(corners.len(), 5);
-        corners.iter().all(|colour| *colour == ratatui::style::Color::Red)
-    };
-    let mut model = fixture::model(120, 36);
-    go_to(&mut model, "shop-api");
-    assert!(frame_is_red(&model));
-    change(&mut model, |fleet| {
-        let mut cluster = (*fleet.clusters[0]).clone();
-        cluster.production = false;
-        fleet.clusters[0] = Arc::new(cluster);
-    });
-    assert!(!frame_is_red(&model));
-}

@@ -38,7 +38,16 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
             drawn(model);
             return Vec::new();
         }
-        Event::Key(event) => key(model, event),
+        Event::Key(event) => {
+            let before = model.status.clone();
+            let effects = key(model, event);
+            match &mut model.status {
+                Some(status) if before.as_ref() != Some(status) => status.answer = true,
+                Some(status) if status.answer && status.since < msg.at.uptime => model.status = None,
+                _ => {}
+            }
+            effects
+        }
         Event::Paste(text) => input::paste(model, &text),
         Event::Mouse(event) => mouse::mouse(model, event),
         Event::Resize(width, height) => {

@@ -168,7 +168,8 @@ impl Canvas<'_> {
         }
         let shown = width.min(room - 2);
         let (room, end) = (u16::try_from(shown).unwrap_or(0), width > shown);
-        self.put(x, y, " ", Style::new());
+        // The border's colour is no statement about the text in it.
+        self.put(x, y, &" ".repeat(usize::from(room) + 2), Style::reset());
         self.buffer.set_line(x + 1, y, line, room);
         if end {
             let mark = self.ink.glyphs.ellipsis;

@@ -46,6 +46,7 @@ fn crumbs(model: &Model, ink: &Ink<'_>, width: usize) -> Line<'static> {
     if let Some(problem) = model.fleet.config_problems.first() {
         let more = model.fleet.config_problems.len() - 1;
         let more = if more > 0 { format!("  (+{more} more)") } else { String::new() };
+        let problem = &problem.replace("\n  hint:", "; hint:");
         let lead = " ! configuration not taken up: ";
         let room = width.saturating_sub(lead.len() + more.len() + 1);
         return Line::from(vec![

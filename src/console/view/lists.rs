@@ -5,6 +5,7 @@ use super::{
     canvas::{Canvas, Frame, Ink},
 };
 use crate::{
+    cluster::HealthStatus,
     console::{
         model::{Model, Pane},
         selection::Selection,
@@ -12,7 +13,11 @@ use crate::{
         text,
         theme::Role,
     },
-    engine::{ActivityKind, ApplicationView, ClusterState, ObjectState, RepositoryState, RepositoryView, Work},
+    engine::{
+        ActivityKind, ApplicationView, ClusterState, ObjectComparison, ObjectState, RepositoryState, RepositoryView,
+        Work,
+    },
+    object::Severity,
 };
 use ratatui::{
     layout::Rect,
@@ -190,7 +195,7 @@ fn lost(model: &Model, ink: &Ink<'_>) -> Option<Line<'static>> {
     let now = model.stamp.now;
     let retry =
         retry_at.map_or_else(String::new, |at| format!(", next {}", text::countdown(at.as_second() - now.as_second())));
-    let lead = format!("{} lost {}{retry}: ", ink.glyphs.failed, text::age(now, *since));
+    let lead = format!("{} {} {}{retry}: ", ink.glyphs.failed, status::lost(cluster), text::age(now, *since));
     Some(Line::from(vec![ink.span(Role::Failed, lead), ink.outside(Role::Failed, message, 60)]))
 }
 
@@ -238,7 +243,7 @@ impl Columns {
             };
         // The age of what is old stands where its counts would: they may not hold any more.
         let (delta, age) = if stale { (String::new(), format!("{age} old")) } else { (delta(application), age) };
-        let message = application.error.clone().unwrap_or_default();
+        let message = message(application).unwrap_or_default();
         let mut spans = vec![
             ink.plain(ink.fit(&text::one_line(&application.name), self.name)),
             ink.span(role, ink.fit(&format!(" {sign} {}", standing.word()), self.state)),
@@ -251,6 +256,28 @@ impl Columns {
         }
         spans
     }
+}
+
+/// Returns what is wrong with an application, in its own words: the first that holds.
+fn message(application: &ApplicationView) -> Option<String> {
+    let comparison = application.comparison.as_ref();
+    let issue = || {
+        let issue = comparison?.issues.iter().find(|issue| issue.severity == Severity::Error)?;
+        let place = issue.path.as_ref().map_or_else(String::new, |path| format!("{path}: "));
+        Some(format!("{place}{}", issue.message))
+    };
+    let object = || {
+        let mut objects = comparison?.objects.iter();
+        let told = |object: &ObjectComparison, what: &str| format!("{}/{}: {what}", object.kind, object.name);
+        objects.find_map(|object| match &object.error {
+            Some(error) => Some(told(object, error)),
+            None if object.health >= HealthStatus::Degraded && !object.message.is_empty() => {
+                Some(told(object, &object.message))
+            }
+            None => None,
+        })
+    };
+    application.error.clone().or_else(issue).or_else(object)
 }
 
 /// Returns `~3 +1 -2`, or how far a sync or a comparison is.
@@ -303,7 +330,7 @@ pub fn activity(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
             ink.span(role, format!("{sign} ")),
             ink.plain(ink.fit(&text::one_line(&entry.subject), subject)),
             ink.plain(" "),
-            ink.outside(Role::Plain, &entry.text, width.saturating_sub(12 + subject)),
+            ink.outside(Role::Plain, &entry.text.replace("\n  hint:", "; hint:"), width.saturating_sub(12 + subject)),
         ]
     };
     if focused(model, Pane::Activity) {

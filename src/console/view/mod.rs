@@ -5,6 +5,7 @@
 mod canvas;
 mod commit;
 mod diff;
+mod diff_lines;
 mod document;
 mod footer;
 mod header;

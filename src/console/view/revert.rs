@@ -92,15 +92,13 @@ fn written(
     ));
     lines.extend(ink.wrapped(Role::Plain, 1, &format!("author   {}", change.author), width));
     lines.extend(change.url.iter().flat_map(|url| ink.wrapped(Role::Plain, 1, &format!("review   {url}"), width)));
-    let mut plan_line = vec![ink.plain(" plan     ")];
-    plan_line.extend(plan::counts(ink, &change.plan).spans);
-    lines.push(Line::from(plan_line));
-    lines.extend(ink.wrapped(
-        Role::Muted,
-        10,
-        "approved by itself after the push; this approval covers commit and push only",
-        width,
-    ));
+    if !pushed {
+        let mut plan_line = vec![ink.plain(" plan     ")];
+        plan_line.extend(plan::counts(ink, &change.plan).spans);
+        lines.push(Line::from(plan_line));
+        let text = "approved by itself after the push; this approval covers commit and push only";
+        lines.extend(ink.wrapped(Role::Muted, 10, text, width));
+    }
     if model.settings.confirm_always && !pushed {
         lines.push(plan::typed_field(ink, "confirm", &screen.ticket.application, &screen.typed, screen.field));
     }
@@ -144,7 +142,11 @@ pub fn draw(canvas: &mut Canvas<'_>, model: &Model, screen: &RevertScreen, body:
             ink.span(Role::Strong, format!("Revert in Git  {}", text::one_line(&screen.ticket.application))),
         ),
         right: Line::from(state),
-        bottom: Line::from(format!("{more}esc cancel {dot} Enter is inert here")),
+        bottom: Line::from(if availability::pushed(screen) {
+            format!("{more}esc leaves")
+        } else {
+            format!("{more}esc cancel {dot} Enter is inert here")
+        }),
         style: border(model, true),
     };
     let inner = canvas.frame(body, &frame);
