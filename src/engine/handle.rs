@@ -50,6 +50,8 @@ pub struct Options {
     pub follow: bool,
     /// Work only for these applications; empty: all.
     pub only: Vec<String>,
+    /// Reach repositories and clusters that no application uses, too (`check`).
+    pub unused: bool,
 }
 
 /// A running engine. Cheap to clone; it stops when the last clone is dropped or after [`Engine::shutdown`].

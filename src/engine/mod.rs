@@ -14,6 +14,7 @@ mod claims;
 mod commits;
 mod compare;
 mod comparison;
+mod controllers;
 mod desired;
 mod error;
 mod examine;

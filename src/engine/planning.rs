@@ -2,14 +2,14 @@
 
 use super::{
     application::{Application, At},
-    approval::{Bound, BoundStep},
+    approval::{Bound, BoundStep, LiveMark},
     compare::Live,
     comparison::{Action, ObjectComparison, ObjectState},
     desired::DesiredObject,
     error::EngineError,
     examine::{Examined, Look},
     plan::{Choices, Confirmation, Counts, Plan, PlanWarning, Step},
-    predict::{Predicted, live_digest},
+    predict::Predicted,
     warnings,
 };
 use crate::{
@@ -278,7 +278,10 @@ impl Application {
                         Some(Live::Present(live)) if id.group.is_empty() && id.kind == "Secret" => {
                             json!({ "uid": live.uid(), "resourceVersion": live.resource_version() })
                         }
-                        Some(Live::Present(live)) => json!({ "uid": live.uid(), "content": digest_of(live) }),
+                        Some(Live::Present(live)) => {
+                            let mark = mark_of(&id, live, &object.manifest.body);
+                            json!({ "uid": mark.uid, "content": mark.digest })
+                        }
                         _ => json!("absent"),
                     };
                     let step = acting.get(&id);
@@ -298,7 +301,7 @@ impl Application {
         let prunes: Vec<Value> = steps
             .iter()
             .filter(|step| step.action == Action::Prune)
-            .map(|step| json!({ "object": step.id, "uid": step.live.as_ref().map(|(uid, _)| uid) }))
+            .map(|step| json!({ "object": step.id, "uid": step.live.as_ref().map(|mark| &mark.uid) }))
             .collect();
         json!({
             "format": DIGEST_FORMAT,
@@ -323,7 +326,7 @@ fn bound_step(object: &DesiredObject, action: Action, examined: &Examined) -> Op
     let id = object.manifest.id.clone();
     let resource: Resource = object.resource.clone().ok()?;
     let live = match examined.live(&id) {
-        Some(Live::Present(live)) => Some((live.uid().to_owned(), digest_of(live))),
+        Some(Live::Present(live)) => Some(mark_of(&id, live, &object.manifest.body)),
         _ => None,
     };
     let conflicts = match examined.predicted(&id) {
@@ -334,9 +337,12 @@ fn bound_step(object: &DesiredObject, action: Action, examined: &Examined) -> Op
     Some(BoundStep { id, resource, action, place, body: object.manifest.body.clone(), live, conflicts })
 }
 
-/// As [`live_digest`]. What cannot be read has no step; its text stands for it.
-fn digest_of(live: &CachedObject) -> String {
-    live.read().map_or_else(|error| error.to_string(), |live| live_digest(&live))
+/// As [`LiveMark::of`]. What cannot be read has no step; why stands for its digest.
+fn mark_of(id: &ObjectId, live: &CachedObject, payload: &Value) -> LiveMark {
+    match live.read() {
+        Ok(live) => LiveMark::of(id, &live, payload),
+        Err(error) => LiveMark { uid: live.uid().to_owned(), digest: error.to_string(), uncounted: vec![] },
+    }
 }
 
 fn prune_step(id: &ObjectId, resource: &Resource, live: &crate::cluster::LiveObject) -> BoundStep {
@@ -350,7 +356,7 @@ fn prune_step(id: &ObjectId, resource: &Resource, live: &crate::cluster::LiveObj
             id: id.clone(),
         },
         body: Value::Null,
-        live: Some((live.uid.clone(), live_digest(live))),
+        live: Some(LiveMark::of(id, live, &Value::Null)),
         conflicts: vec![],
     }
 }
