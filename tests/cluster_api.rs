@@ -425,3 +425,60 @@ async fn a_cut_line_is_told_within_two_seconds_and_what_happened_meanwhile_is_ca
     eventually("the update", async || known(&session, &scope, &a)?.filter(|data| data["k"] == "2")).await;
     eventually("the delete", async || known(&session, &scope, &b).filter(Option::is_none)).await;
 }
+
+/// A CRD of this test's own; deleted at the end.
+struct Crd<'a> {
+    world: &'a World,
+    group: String,
+}
+
+impl Crd<'_> {
+    fn apply(&self, properties: Value) {
+        let crd = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": format!("things.{}", self.group)},
+            "spec": {"group": self.group, "scope": "Namespaced", "names": {"kind": "Thing", "plural": "things"},
+                "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object",
+                    "properties": {"spec": {"type": "object", "properties": properties}}}}}]}});
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), crd.to_string()).unwrap();
+        self.world.kubectl(&["apply", "-f", file.path().to_str().unwrap()]);
+    }
+}
+
+impl Drop for Crd<'_> {
+    fn drop(&mut self) {
+        let name = format!("things.{}", self.group);
+        let _ = self.world.command(&["delete", "crd", &name, "--wait=false"]).output();
+    }
+}
+
+#[tokio::test]
+async fn schemas_come_from_the_server_then_from_disk_and_follow_a_crd() {
+    let Some(world) = World::new("schemas") else { return };
+    let cache = tempfile::tempdir().unwrap();
+    let target = Target { cache: Some(cache.path().into()), ..world.target("admin") };
+    let session = Session::connect(&target).await.unwrap();
+    let crd = Crd { world: &world, group: format!("s{}.example.com", std::process::id()) };
+    let things = format!("{}/v1", crd.group);
+    let wanted = BTreeSet::from(["apps/v1".to_owned(), "v1".to_owned(), things.clone()]);
+    let schemas = session.schemas(&wanted).await.unwrap();
+    assert!(schemas.kind("apps/v1", "Deployment").is_some() && schemas.kind("v1", "ConfigMap").is_some());
+    assert!(schemas.kind(&things, "Thing").is_none());
+    let kept = || std::fs::read_dir(cache.path().join("openapi")).unwrap().count();
+    assert_eq!(kept(), 2);
+    let colour = async || {
+        let schemas = session.schemas(&wanted).await.unwrap();
+        let kind = schemas.kind(&things, "Thing")?;
+        let spec = kind.root.map()?.field("spec")?;
+        Some(spec.value.map()?.field("colour").is_some())
+    };
+    crd.apply(json!({"size": {"type": "integer"}}));
+    session.rediscover().await.unwrap();
+    eventually("the new kind", async || colour().await.filter(|colour| !colour)).await;
+    crd.apply(json!({"size": {"type": "integer"}, "colour": {"type": "string"}}));
+    session.rediscover().await.unwrap();
+    eventually("the new field", async || colour().await.filter(|colour| *colour)).await;
+    let again = Session::connect(&target).await.unwrap();
+    assert!(again.schemas(&wanted).await.unwrap().kind("apps/v1", "Deployment").is_some());
+    assert_eq!(kept(), 4, "nothing was fetched twice");
+}

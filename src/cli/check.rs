@@ -185,6 +185,7 @@ async fn rights(session: &Session, context: &Context, view: &ApplicationView) ->
         context: global.context.clone().or_else(|| cluster.context.clone()),
         impersonate: global.impersonate.clone(),
         exec_plugins: cluster.exec_plugins.clone(),
+        cache: None,
     };
     let armed = Cluster { write: context.write().unwrap_or(cluster.write), ..cluster.clone() };
     Some(rights::of(&target, application, &armed, comparison).await)

@@ -2,19 +2,15 @@
 //! An object is read from the server's bytes without being parsed: at its first two levels its members are told apart, and
 //! what lies below is passed on as it came.
 
-use super::{Health, LiveObject, PART_OF, Resource, health};
-use crate::object::{Dictionary, ObjectId, Packed, Unreadable, join_api_version};
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, MapAccess, Visitor},
+use super::{
+    Health, LiveObject, PART_OF, Resource, health,
+    members::{Members, Name},
 };
+use crate::object::{Dictionary, ObjectId, Packed, Unreadable, join_api_version};
+use serde::de::Error as _;
 use serde_json::{Value, value::RawValue};
 use sha2::{Digest, Sha256};
-use std::{
-    borrow::Cow,
-    fmt,
-    sync::{Arc, OnceLock},
-};
+use std::sync::{Arc, OnceLock};
 
 /// Bytes of a hash: enough that no two states of one object share it.
 const HASH: usize = 16;
@@ -150,7 +146,7 @@ impl Reader {
             self.text.push(b',');
         }
         close(&mut self.text, b'}');
-        let name = seen.name.ok_or_else(|| de::Error::missing_field("metadata.name"))?;
+        let name = seen.name.ok_or_else(|| serde_json::Error::missing_field("metadata.name"))?;
         let packed = Packed::text(&self.text, self.dictionary.as_ref());
         if self.dictionary.is_none() && self.text.len() >= SAMPLE {
             self.dictionary = Some(Arc::new(Dictionary::of(&self.text)));
@@ -273,59 +269,6 @@ fn close(text: &mut Vec<u8>, end: u8) {
     match text.last_mut() {
         Some(last) if *last == b',' => *last = end,
         _ => text.push(end),
-    }
-}
-
-/// A member's name, borrowed where it has no escapes.
-struct Name<'a>(Cow<'a, str>);
-
-impl Name<'_> {
-    fn write(&self, text: &mut Vec<u8>) {
-        // Writing to memory does not fail.
-        let _ = serde_json::to_writer(&mut *text, &self.0);
-        text.push(b':');
-    }
-}
-
-impl<'de> Deserialize<'de> for Name<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl<'de> Visitor<'de> for Text {
-            type Value = Name<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text")
-            }
-            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Name(text.into()))
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Name(text.to_owned().into()))
-            }
-        }
-        deserializer.deserialize_str(Text)
-    }
-}
-
-/// The members of a mapping, their values untouched.
-struct Members<'a>(Vec<(Name<'a>, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Mapping;
-        impl<'de> Visitor<'de> for Mapping {
-            type Value = Members<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a mapping")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::with_capacity(16);
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(Mapping)
     }
 }
 

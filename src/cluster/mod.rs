@@ -16,6 +16,8 @@ mod kubeconfig;
 pub mod lease;
 mod listing;
 mod live_cache;
+mod members;
+mod openapi;
 mod payload;
 pub mod record;
 mod request;
@@ -55,6 +57,8 @@ pub struct Target {
     pub impersonate: Option<String>,
     /// Exec plugins (by command name or path) that may run; others are an error with the line to add.
     pub exec_plugins: Vec<String>,
+    /// Folder for what can be fetched again; none: nothing is kept.
+    pub cache: Option<PathBuf>,
 }
 
 /// One kind that the server serves.

@@ -126,6 +126,10 @@ pub(super) struct Reply {
 }
 
 impl Reply {
+    /// The body.
+    pub fn bytes(&self) -> &[u8] {
+        &self.body
+    }
     /// Parses the body.
     pub async fn json(self) -> Result<Value, ClusterError> {
         let code = self.status.as_u16();

@@ -337,7 +337,7 @@ fn bound_step(object: &DesiredObject, action: Action, examined: &Examined) -> Op
     Some(BoundStep { id, resource, action, place, body: object.manifest.body.clone(), live, conflicts })
 }
 
-/// As [`LiveMark::of`]. What cannot be read has no step; its text stands for its digest.
+/// As [`LiveMark::of`]. What cannot be read has no step; why stands for its digest.
 fn mark_of(id: &ObjectId, live: &CachedObject, payload: &Value) -> LiveMark {
     match live.read() {
         Ok(live) => LiveMark::of(id, &live, payload),

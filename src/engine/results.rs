@@ -125,7 +125,7 @@ impl Application {
         look: Look,
         keep: bool,
     ) -> Vec<Found> {
-        let epoch = format!("{} {}", session.cluster_id(), session.schema_epoch());
+        let epoch = format!("{} {}", session.cluster_id(), *session.schema_epoch().borrow());
         let bases: Vec<Option<String>> = desired
             .objects
             .iter()

@@ -163,6 +163,7 @@ impl Supervisor {
             context: self.options.context.clone().or_else(|| section.context.clone()),
             impersonate: self.options.impersonate.clone(),
             exec_plugins: section.exec_plugins.clone(),
+            cache: Some(self.paths.cache.clone()),
         }
     }
 

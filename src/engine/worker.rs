@@ -7,11 +7,12 @@ use super::{
     fleet::{ActivityKind, ApplicationView, Work},
 };
 use crate::{
-    cluster::{Follower, LiveChanges},
+    cluster::{Follower, LiveChanges, Session},
     config,
     object::{ObjectId, clean},
 };
 use std::{sync::Arc, time::Duration};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// Events gather for this long before a comparison, so that a burst costs one.
@@ -60,6 +61,7 @@ async fn compare_for_ever(application: &Application) {
             // What has moved so far is seen by the comparison that comes now.
             kinds_may_have_moved(application, &follower.take()).await;
         }
+        let mut schemas = cluster.borrow().session.as_ref().map(Session::schema_epoch);
         compare(application).await;
         let follower = application.follower();
         let state = repository.borrow().generation;
@@ -72,6 +74,7 @@ async fn compare_for_ever(application: &Application) {
             moved = cluster.changed() => if moved.is_err() { return },
             () = claims.notified() => {}
             () = application.wake.notified() => {}
+            () = schemas_moved(&mut schemas) => {}
             moved = live_moved(follower.as_deref()) => kinds_may_have_moved(application, &moved).await,
             () = tokio::time::sleep(READ_AGAIN) => {}
         }
@@ -85,6 +88,16 @@ async fn live_moved(follower: Option<&Follower>) -> LiveChanges {
         Some(follower) => follower.moved().await,
         None => std::future::pending().await,
     }
+}
+
+/// Ends when schemas that comparisons were made by are others now.
+async fn schemas_moved(epoch: &mut Option<watch::Receiver<u64>>) {
+    if let Some(epoch) = epoch
+        && epoch.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
 }
 
 /// An object that defines kinds moved: what the server serves is asked for again.
