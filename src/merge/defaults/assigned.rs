@@ -90,7 +90,7 @@ fn job(job: &Fields) -> Vec<Pointer> {
     });
     // Without labels of its own a job has its template's, which then carry the job's name.
     let own = super::fields::at(job, &["metadata", "labels"]);
-    if own.is_some() && own == super::pod::template_labels(job) {
+    if own.is_some() && own == super::workloads::template_labels(job) {
         paths.extend(labelled(Pointer::from("/metadata/labels")));
     }
     paths
