@@ -5,10 +5,10 @@ use super::{
     message::{Event, Reply, Ticket},
 };
 use crate::{
+    config,
     engine::{Choices, Engine, EngineError, Plan, RevertTarget},
     git::CommitId,
 };
-use jiff::Timestamp;
 use std::{
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -105,7 +105,7 @@ pub fn start(engine: &Engine, effect: Effect, events: &UnboundedSender<Event>) {
             let name = ticket.application.clone();
             answer(events, ticket, Reply::Synced, async move {
                 let operator = engine.operator(&name)?;
-                let approved = plan.approve(operator, confirm.as_deref(), Timestamp::now())?;
+                let approved = plan.approve(operator, confirm.as_deref(), config::now())?;
                 Ok(Arc::new(engine.sync(approved, wait).await?))
             });
         }

@@ -1,14 +1,14 @@
 //! Comparison as a pure function: desired, live, prediction and base in; states and attributed changes out.
 
 use super::{
-    comparison::{Action, ApplicationState, Change, ChangeOrigin, ObjectComparison, ObjectState, Sides},
+    comparison::{Action, ApplicationState, Change, ChangeOrigin, ObjectComparison, ObjectState, Side, Sides},
     desired::DesiredObject,
     field::{contains, follow, pointer_of},
     order::{hook_annotation, keeps_itself},
     predict::{Predicted, Prediction},
 };
 use crate::{
-    cluster::{Conflict, FIELD_MANAGER, HealthStatus, LiveObject, health},
+    cluster::{CachedObject, Conflict, FIELD_MANAGER, Health, HealthStatus, LiveObject, health},
     merge::{FieldChange, Op, changes, owners},
     object::{Manifest, Mask, ObjectId, Pointer, is_secret, mask_pair, mask_secret},
 };
@@ -21,15 +21,16 @@ pub(in crate::engine) enum Live {
     /// It does not exist.
     Absent,
     /// It exists.
-    Present(Arc<LiveObject>),
+    Present(Arc<CachedObject>),
     /// It cannot be read; why.
     Unreadable(String),
 }
 
-/// Compares one desired object. `base` is what was applied last, where that is known.
+/// Compares one desired object. `body` is the live object, read; `base` is what was applied last, where that is known.
 pub(in crate::engine) fn object(
     desired: &DesiredObject,
     live: &Live,
+    body: &Value,
     predicted: Option<&Predicted>,
     base: Option<&Value>,
 ) -> ObjectComparison {
@@ -44,7 +45,7 @@ pub(in crate::engine) fn object(
             out.state = ObjectState::Missing;
             out.action = Action::Create;
             out.health = HealthStatus::Missing;
-            out.sides.desired = Some(Arc::new(mask_secret(manifest)));
+            out.sides.desired = Some(Side::new(&mask_secret(manifest)));
             if let Some(Predicted::Refused(reason)) = predicted {
                 out.error = Some(reason.clone());
             }
@@ -52,7 +53,8 @@ pub(in crate::engine) fn object(
         }
         Live::Present(live) => live,
     };
-    describe_live(&mut out, live);
+    let judged = live.health_of(body).clone();
+    describe_live(&mut out, live.uid(), live.resource_version(), judged);
     let (object, conflicts): (&Value, &[Conflict]) = match predicted {
         Some(Predicted::Verified(prediction)) => {
             let Prediction { object, conflicts, .. } = prediction.as_ref();
@@ -63,16 +65,23 @@ pub(in crate::engine) fn object(
             (object, &[])
         }
         Some(Predicted::Refused(reason) | Predicted::Failed(reason)) => {
-            out.sides.live = mask_pair(Some(&live.body), None).0.map(Arc::new);
+            out.sides.live = Some(live_side(live, body));
             return unknown(out, manifest, reason.clone());
         }
         None => return unknown(out, manifest, "not compared yet".into()),
     };
-    let fields = changes(&live.body, object);
-    let (live_side, desired_side) = mask_pair(Some(&live.body), Some(object));
-    out.sides = Sides { live: live_side.map(Arc::new), desired: desired_side.map(Arc::new) };
+    let fields = changes(body, object);
+    out.sides = if is_secret(body) {
+        let (live, desired) = mask_pair(Some(body), Some(object));
+        Sides { live: live.as_ref().map(Side::new), desired: desired.as_ref().map(Side::new) }
+    } else {
+        let live = live_side(live, body);
+        // Nothing would change, so the two sides are one.
+        let desired = if fields.is_empty() { Arc::clone(&live) } else { Side::new(object) };
+        Sides { live: Some(live), desired: Some(desired) }
+    };
     let attribute = Attribution {
-        live: &live.body,
+        live: body,
         predicted: object,
         manifest: &manifest.body,
         base,
@@ -105,10 +114,10 @@ pub(in crate::engine) fn extra(id: &ObjectId, version: &str, live: &LiveObject, 
         extras: vec![],
         error: None,
         hook: None,
-        sides: Sides { live: mask_pair(Some(&live.body), None).0.map(Arc::new), desired: None },
+        sides: Sides { live: mask_pair(Some(&live.body), None).0.as_ref().map(Side::new), desired: None },
         resource_version: None,
     };
-    describe_live(&mut out, live);
+    describe_live(&mut out, &live.uid, &live.resource_version, health(&live.body));
     match keeps_itself(&live.body) {
         Some(annotation) => out.message = format!("not in Git any more; kept by {annotation}"),
         None if prune => {
@@ -125,7 +134,7 @@ pub(in crate::engine) fn hook(manifest: &Manifest, annotation: &str) -> ObjectCo
     let mut out = blank(manifest);
     out.hook = Some(annotation.to_owned());
     out.message = format!("hook ({annotation}): listed, not run by this version");
-    out.sides.desired = Some(Arc::new(mask_secret(manifest)));
+    out.sides.desired = Some(Side::new(&mask_secret(manifest)));
     out
 }
 
@@ -134,7 +143,7 @@ pub(in crate::engine) fn rendered(before: Option<&Manifest>, after: Option<&Mani
     let manifest = after.or(before)?;
     let mut out = blank(manifest);
     let (live, desired) = mask_pair(before.map(|m| &m.body), after.map(|m| &m.body));
-    out.sides = Sides { live: live.map(Arc::new), desired: desired.map(Arc::new) };
+    out.sides = Sides { live: live.as_ref().map(Side::new), desired: desired.as_ref().map(Side::new) };
     match (before, after) {
         (None, _) => (out.state, out.action) = (ObjectState::Missing, Action::Create),
         (_, None) => (out.state, out.action) = (ObjectState::Extra, Action::Prune),
@@ -155,8 +164,8 @@ pub(in crate::engine) fn rendered(before: Option<&Manifest>, after: Option<&Mani
 }
 
 /// Returns the state of an application; the first that holds.
-pub(in crate::engine) fn application_state(objects: &[ObjectComparison], errors: bool) -> ApplicationState {
-    let mut members = objects.iter().filter(|object| object.hook.is_none()).peekable();
+pub(in crate::engine) fn application_state(objects: &[Arc<ObjectComparison>], errors: bool) -> ApplicationState {
+    let mut members = objects.iter().map(Arc::as_ref).filter(|object| object.hook.is_none()).peekable();
     if errors || members.clone().any(|object| object.state == ObjectState::Unknown) {
         return ApplicationState::Unknown;
     }
@@ -177,7 +186,7 @@ pub(in crate::engine) fn application_state(objects: &[ObjectComparison], errors:
 }
 
 /// Returns the worst health of an application's objects; objects that are not there count only when nothing is.
-pub(in crate::engine) fn application_health(objects: &[ObjectComparison]) -> HealthStatus {
+pub(in crate::engine) fn application_health(objects: &[Arc<ObjectComparison>]) -> HealthStatus {
     let members = || objects.iter().filter(|object| object.hook.is_none());
     let all_missing = members().next().is_some() && members().all(|object| object.health == HealthStatus::Missing);
     if all_missing {
@@ -216,14 +225,65 @@ fn unknown(mut out: ObjectComparison, manifest: &Manifest, reason: String) -> Ob
     }
     out.message = reason.clone();
     out.error = Some(reason);
-    out.sides.desired = Some(Arc::new(mask_secret(manifest)));
+    out.sides.desired = Some(Side::new(&mask_secret(manifest)));
     out
 }
 
-fn describe_live(out: &mut ObjectComparison, live: &LiveObject) {
-    let health = health(&live.body);
-    out.uid = Some(live.uid.clone());
-    out.resource_version = Some(live.resource_version.clone());
+/// The live side as it may be shown.
+fn live_side(live: &CachedObject, body: &Value) -> Arc<Side> {
+    match mask_pair(Some(body), None).0 {
+        Some(masked) if is_secret(body) => Side::new(&masked),
+        _ => Side::packed(live.packed().clone()),
+    }
+}
+
+/// Brings an earlier comparison up to date with states that say the same on both sides, but for what does not count: the live object's
+/// version and health, and where the manifest stands in its file. None where it has to be compared again.
+pub(in crate::engine) fn refreshed(
+    known: &Arc<ObjectComparison>,
+    desired: &DesiredObject,
+    before: &Live,
+    now: &Live,
+) -> Option<Arc<ObjectComparison>> {
+    let same_source = known.source.as_ref() == Some(&desired.manifest.origin);
+    let moved = match (before, now) {
+        (Live::Present(before), Live::Present(now)) if !Arc::ptr_eq(before, now) => {
+            if !before.same_content(now) {
+                return None;
+            }
+            // The two sides would differ in a status that does not count.
+            if !known.changes.is_empty() && !before.same(now) {
+                return None;
+            }
+            Some(now)
+        }
+        (Live::Present(_), Live::Present(_)) | (Live::Absent, Live::Absent) => None,
+        (Live::Unreadable(before), Live::Unreadable(now)) if before == now => None,
+        _ => return None,
+    };
+    if moved.is_none() && same_source {
+        return Some(Arc::clone(known));
+    }
+    let mut out = ObjectComparison::clone(known);
+    out.source = Some(desired.manifest.origin.clone());
+    if let Some(now) = moved {
+        if !known.changes.is_empty() {
+            out.resource_version = Some(now.resource_version().to_owned());
+        } else {
+            let secret = out.group.is_empty() && out.kind == "Secret";
+            describe_live(&mut out, now.uid(), now.resource_version(), now.health().clone());
+            if !secret {
+                let side = Side::packed(now.packed().clone());
+                out.sides = Sides { live: Some(Arc::clone(&side)), desired: Some(side) };
+            }
+        }
+    }
+    Some(Arc::new(out))
+}
+
+fn describe_live(out: &mut ObjectComparison, uid: &str, resource_version: &str, health: Health) {
+    out.uid = Some(uid.to_owned());
+    out.resource_version = Some(resource_version.to_owned());
     out.health = health.status;
     out.message = health.message;
 }
@@ -338,23 +398,23 @@ mod tests {
         DesiredObject { manifest, hash: String::new(), resource: Ok(resource), needs: vec![] }
     }
 
-    fn live(mut body: Value) -> Live {
+    fn live(mut body: Value) -> (Live, Value) {
         body["metadata"]["uid"] = json!("u-1");
         body["metadata"]["managedFields"] = json!([
             {"manager": "driftdeck", "operation": "Apply", "fieldsV1": {"f:data": {"f:a": {}}}, "time": "2026-01-01T00:00:00Z"},
             {"manager": "kubectl-edit", "operation": "Update", "fieldsV1": {"f:data": {"f:b": {}}}, "time": "2026-01-02T00:00:00Z"}
         ]);
-        Live::Present(Arc::new(LiveObject::new(body)))
+        (Live::Present(Arc::new(CachedObject::of(&body))), body)
     }
 
     /// Compares data as the server would predict it: what Git says laid over live.
     fn compared(git: Value, cluster: Value, base: Option<Value>) -> ObjectComparison {
         let desired = desired(config_map(git.clone()));
-        let Live::Present(live) = live(config_map(cluster)) else { unreachable!() };
-        let mut object = live.body.clone();
+        let (live, body) = live(config_map(cluster));
+        let mut object = body.clone();
         object["data"] = git;
         let predicted = Predicted::Verified(Arc::new(Prediction { object, conflicts: vec![], warnings: vec![] }));
-        super::object(&desired, &Live::Present(live), Some(&predicted), base.map(config_map).as_ref())
+        super::object(&desired, &live, &body, Some(&predicted), base.map(config_map).as_ref())
     }
 
     #[test]
@@ -388,7 +448,8 @@ mod tests {
         let (git, cluster, base) = (body("Z2l0"), body("bGl2ZQ=="), body("YmFzZQ=="));
         let desired = desired(git.clone());
         let predicted = Predicted::Verified(Arc::new(Prediction { object: git, conflicts: vec![], warnings: vec![] }));
-        let compared = object(&desired, &live(cluster), Some(&predicted), Some(&base));
+        let (live, body) = live(cluster);
+        let compared = object(&desired, &live, &body, Some(&predicted), Some(&base));
         let change = compared.changes.iter().find(|change| change.path == "/data/k").unwrap();
         assert!(change.masked);
         assert_eq!((&change.live, &change.desired), (&json!({"masked": "changed"}), &json!({"masked": "changed"})));
@@ -403,10 +464,11 @@ mod tests {
         let synced = compared(json!({"a": "1"}), json!({"a": "1"}), None);
         let drifted = compared(json!({"b": "1"}), json!({"b": "2"}), Some(json!({"b": "1"})));
         let moved = compared(json!({"b": "2"}), json!({"b": "1"}), Some(json!({"b": "1"})));
-        let missing = object(&desired(config_map(json!({}))), &Live::Absent, None, None);
-        let unreadable = object(&desired(config_map(json!({}))), &Live::Unreadable("403".into()), None, None);
+        let missing = object(&desired(config_map(json!({}))), &Live::Absent, &Value::Null, None, None);
+        let unreadable =
+            object(&desired(config_map(json!({}))), &Live::Unreadable("403".into()), &Value::Null, None, None);
         let state = |objects: &[&ObjectComparison]| {
-            let objects: Vec<_> = objects.iter().map(|object| (*object).clone()).collect();
+            let objects: Vec<_> = objects.iter().map(|object| Arc::new((*object).clone())).collect();
             application_state(&objects, false)
         };
         assert_eq!(state(&[]), ApplicationState::Synced);
@@ -416,6 +478,6 @@ mod tests {
         assert_eq!(state(&[&synced, &missing]), ApplicationState::OutOfSync);
         assert_eq!(state(&[&missing, &missing]), ApplicationState::Missing);
         assert_eq!(state(&[&missing, &unreadable]), ApplicationState::Unknown);
-        assert_eq!(application_state(&[synced], true), ApplicationState::Unknown);
+        assert_eq!(application_state(&[Arc::new(synced)], true), ApplicationState::Unknown);
     }
 }

@@ -1,7 +1,7 @@
 //! The desired objects of one application on one cluster: rendered manifests placed into their namespaces, bound to the kinds
 //! that the cluster serves, with hooks set apart.
 
-use super::order::{hook_annotation, needs};
+use super::order::{Place, hook_annotation, needs, places};
 use crate::{
     cluster::{Catalog, Resource},
     object::{Issue, Manifest, ObjectId, canonical_json, sha256_hex},
@@ -10,7 +10,7 @@ use crate::{
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 /// Label that makes a live object a member of an application's inventory (KEP-3659).
@@ -40,6 +40,19 @@ pub(in crate::engine) struct Desired {
     pub hooks: Vec<(Manifest, String)>,
     /// The render's issues and those of placing.
     pub issues: Vec<Issue>,
+    ids: OnceLock<Arc<BTreeSet<ObjectId>>>,
+    order: OnceLock<Arc<Order>>,
+}
+
+/// In which order the objects are applied.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct Order {
+    /// By identity.
+    pub places: BTreeMap<ObjectId, Place>,
+    /// The rank of each object, in source order.
+    pub ranks: Vec<usize>,
+    /// The objects' indices, sorted by identity.
+    by_id: Vec<usize>,
 }
 
 /// Places rendered manifests: each namespaced object gets its own namespace or the application's, each cluster-scoped one none.
@@ -145,8 +158,32 @@ impl Desired {
             || self.objects.iter().any(|object| object.resource.is_err() && same(&object.manifest.id))
     }
     /// Returns the identities of its objects.
-    pub(in crate::engine) fn ids(&self) -> BTreeSet<ObjectId> {
-        self.objects.iter().map(|object| object.manifest.id.clone()).collect()
+    pub(in crate::engine) fn ids(&self) -> Arc<BTreeSet<ObjectId>> {
+        let ids = || Arc::new(self.objects.iter().map(|object| object.manifest.id.clone()).collect());
+        Arc::clone(self.ids.get_or_init(ids))
+    }
+    /// Returns where an object stands among the objects.
+    pub(in crate::engine) fn position(&self, id: &ObjectId) -> Option<usize> {
+        let order = self.order();
+        let found = order.by_id.binary_search_by(|index| self.objects[*index].manifest.id.cmp(id)).ok()?;
+        order.by_id.get(found).copied()
+    }
+    /// Returns the order in which its objects are applied.
+    pub(in crate::engine) fn order(&self) -> Arc<Order> {
+        let order = || {
+            let manifests: Vec<&Manifest> = self.objects.iter().map(|object| &object.manifest).collect();
+            let places = places(manifests);
+            let place = |index: &usize| places.get(&self.objects[*index].manifest.id);
+            let mut sorted: Vec<usize> = (0..self.objects.len()).collect();
+            sorted.sort_by(|a, b| place(a).cmp(&place(b)));
+            let mut ranks = vec![0; sorted.len()];
+            for (rank, index) in sorted.iter().enumerate() {
+                ranks[*index] = rank;
+            }
+            sorted.sort_by(|a, b| self.objects[*a].manifest.id.cmp(&self.objects[*b].manifest.id));
+            Arc::new(Order { places, ranks, by_id: sorted })
+        };
+        Arc::clone(self.order.get_or_init(order))
     }
 }
 

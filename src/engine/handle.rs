@@ -50,6 +50,8 @@ pub struct Options {
     pub follow: bool,
     /// Work only for these applications; empty: all.
     pub only: Vec<String>,
+    /// Reach repositories and clusters that no application uses, too (`check`).
+    pub unused: bool,
 }
 
 /// A running engine. Cheap to clone; it stops when the last clone is dropped or after [`Engine::shutdown`].
@@ -173,9 +175,9 @@ impl Engine {
         let mut rendered = Rendered::clone(&*application.render(&source, session.as_ref()).await?);
         if let Some(session) = &session {
             let desired = application.desired(&source, session).await?;
-            let hooks = desired.hooks.into_iter().map(|(manifest, _)| manifest);
+            let hooks = desired.hooks.iter().map(|(manifest, _)| manifest.clone());
             rendered.manifests = desired.objects.iter().map(|object| object.manifest.clone()).chain(hooks).collect();
-            rendered.issues = desired.issues;
+            rendered.issues.clone_from(&desired.issues);
         }
         let places = order::places(&rendered.manifests);
         rendered.manifests.sort_by_cached_key(|manifest| places.get(&manifest.id).cloned());

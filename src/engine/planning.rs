@@ -2,18 +2,19 @@
 
 use super::{
     application::{Application, At},
-    approval::{Bound, BoundStep},
+    approval::{Bound, BoundStep, LiveMark},
     compare::Live,
     comparison::{Action, ObjectComparison, ObjectState},
     desired::DesiredObject,
     error::EngineError,
     examine::{Examined, Look},
     plan::{Choices, Confirmation, Counts, Plan, PlanWarning, Step},
-    predict::{Predicted, live_digest},
+    predict::Predicted,
     warnings,
 };
 use crate::{
-    cluster::{Conflict, Resource, Session},
+    cluster::{CachedObject, Conflict, Resource, Session},
+    config,
     object::{GroupKind, ObjectId, Severity, canonical_json, is_secret, sha256_hex},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -48,7 +49,7 @@ impl Application {
     }
 
     fn check_choices(&self, choices: &Choices, examined: &Examined) -> Result<(), EngineError> {
-        let known: BTreeSet<ObjectId> = examined.comparison.objects.iter().map(ObjectComparison::id).collect();
+        let known: BTreeSet<ObjectId> = examined.comparison.objects.iter().map(|object| object.id()).collect();
         match choices.only.union(&choices.skip).find(|id| !known.contains(id)) {
             Some(id) => {
                 Err(EngineError::NoSuchObject { application: self.section.name.clone(), object: id.to_string() })
@@ -64,7 +65,7 @@ impl Application {
         let (mut left_out, mut unchanged) = (Vec::new(), Vec::new());
         let mut acting: Vec<&ObjectComparison> = Vec::new();
         // A hook may share its identity with a member of another phase; only members have steps.
-        let members = examined.comparison.objects.iter().filter(|object| object.hook.is_none());
+        let members = examined.comparison.objects.iter().map(Arc::as_ref).filter(|object| object.hook.is_none());
         let compared: BTreeMap<ObjectId, &ObjectComparison> = members.map(|object| (object.id(), object)).collect();
         for object in &examined.desired.objects {
             let id = &object.manifest.id;
@@ -93,7 +94,7 @@ impl Application {
         steps.extend(prunes);
 
         let verified = |step: &BoundStep| {
-            step.action == Action::Prune || matches!(examined.predicted.get(&step.id), Some(Predicted::Verified(_)))
+            step.action == Action::Prune || matches!(examined.predicted(&step.id), Some(Predicted::Verified(_)))
         };
         let visible: Vec<Step> = steps
             .iter()
@@ -198,8 +199,9 @@ impl Application {
             );
             notes.push(PlanWarning { typed: true, ..plain("source-moved", String::new(), message) });
         }
-        for (id, predicted) in &examined.predicted {
-            if let Predicted::Verified(prediction) = predicted {
+        for (object, found) in examined.desired.objects.iter().zip(&examined.found) {
+            if let Some(Predicted::Verified(prediction)) = &found.predicted {
+                let id = &object.manifest.id;
                 notes.extend(prediction.warnings.iter().map(|text| plain("api-server", id.to_string(), text.clone())));
             }
         }
@@ -225,7 +227,7 @@ impl Application {
             if left_out || object.resource.is_err() {
                 continue;
             }
-            match (examined.live.get(id), examined.predicted.get(id)) {
+            match (examined.live(id), examined.predicted(id)) {
                 (_, Some(Predicted::Refused(reason))) => {
                     return Some(format!("the cluster refuses {id}: {reason}; mend it or leave it out (--skip {id})"));
                 }
@@ -272,11 +274,14 @@ impl Application {
                 let value = if left_out.contains(&id) {
                     json!({ "object": id, "leftOut": true })
                 } else {
-                    let live = match examined.live.get(&id) {
-                        Some(Live::Present(live)) if is_secret(&live.body) => {
-                            json!({ "uid": live.uid, "resourceVersion": live.resource_version })
+                    let live = match examined.live(&id) {
+                        Some(Live::Present(live)) if id.group.is_empty() && id.kind == "Secret" => {
+                            json!({ "uid": live.uid(), "resourceVersion": live.resource_version() })
                         }
-                        Some(Live::Present(live)) => json!({ "uid": live.uid, "content": live_digest(live) }),
+                        Some(Live::Present(live)) => {
+                            let mark = mark_of(&id, live, &object.manifest.body);
+                            json!({ "uid": mark.uid, "content": mark.digest })
+                        }
                         _ => json!("absent"),
                     };
                     let step = acting.get(&id);
@@ -296,7 +301,7 @@ impl Application {
         let prunes: Vec<Value> = steps
             .iter()
             .filter(|step| step.action == Action::Prune)
-            .map(|step| json!({ "object": step.id, "uid": step.live.as_ref().map(|(uid, _)| uid) }))
+            .map(|step| json!({ "object": step.id, "uid": step.live.as_ref().map(|mark| &mark.uid) }))
             .collect();
         json!({
             "format": DIGEST_FORMAT,
@@ -320,16 +325,24 @@ impl Application {
 fn bound_step(object: &DesiredObject, action: Action, examined: &Examined) -> Option<BoundStep> {
     let id = object.manifest.id.clone();
     let resource: Resource = object.resource.clone().ok()?;
-    let live = match examined.live.get(&id) {
-        Some(Live::Present(live)) => Some((live.uid.clone(), live_digest(live))),
+    let live = match examined.live(&id) {
+        Some(Live::Present(live)) => Some(mark_of(&id, live, &object.manifest.body)),
         _ => None,
     };
-    let conflicts = match examined.predicted.get(&id) {
+    let conflicts = match examined.predicted(&id) {
         Some(Predicted::Verified(prediction)) => prediction.conflicts.clone(),
         _ => Vec::new(),
     };
-    let place = examined.places.get(&id)?.clone();
+    let place = examined.desired.order().places.get(&id)?.clone();
     Some(BoundStep { id, resource, action, place, body: object.manifest.body.clone(), live, conflicts })
+}
+
+/// As [`LiveMark::of`]. What cannot be read has no step; why stands for its digest.
+fn mark_of(id: &ObjectId, live: &CachedObject, payload: &Value) -> LiveMark {
+    match live.read() {
+        Ok(live) => LiveMark::of(id, &live, payload),
+        Err(error) => LiveMark { uid: live.uid().to_owned(), digest: error.to_string(), uncounted: vec![] },
+    }
 }
 
 fn prune_step(id: &ObjectId, resource: &Resource, live: &crate::cluster::LiveObject) -> BoundStep {
@@ -343,7 +356,7 @@ fn prune_step(id: &ObjectId, resource: &Resource, live: &crate::cluster::LiveObj
             id: id.clone(),
         },
         body: Value::Null,
-        live: Some((live.uid.clone(), live_digest(live))),
+        live: Some(LiveMark::of(id, live, &Value::Null)),
         conflicts: vec![],
     }
 }
@@ -429,7 +442,7 @@ async fn missing_right(session: &Session, state_namespace: &str, steps: &[BoundS
 }
 
 fn now_in_seconds() -> Timestamp {
-    let now = Timestamp::now();
+    let now = config::now();
     Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
 

@@ -2,12 +2,8 @@
 //!
 //! An in-process prediction can take this place; nothing outside asks who predicted.
 
-use super::{bounded::IN_FLIGHT, desired::DesiredObject, retry::Backoff, step::shown_warnings};
-use crate::{
-    cluster::{Applied, ApplyRequest, ClusterError, Conflict, LiveObject, Session},
-    merge::live_content,
-    object::{canonical_json, sha256_hex},
-};
+use super::{approval::live_digest, bounded::IN_FLIGHT, desired::DesiredObject, retry::Backoff, step::shown_warnings};
+use crate::cluster::{Applied, ApplyRequest, ClusterError, Conflict, LiveObject, Session};
 use serde_json::Value;
 use std::{
     collections::HashMap,
@@ -64,11 +60,6 @@ impl Default for Predictions {
     }
 }
 
-/// Hash of the part of a live object that counts: status writes do not change it.
-pub(in crate::engine) fn live_digest(live: &LiveObject) -> String {
-    sha256_hex(canonical_json(&live_content(&live.body)))
-}
-
 impl Predictions {
     /// Asks what applying `desired` would give, `live` being what is there (none: a create).
     pub(in crate::engine) async fn of(
@@ -81,7 +72,7 @@ impl Predictions {
             Ok(resource) => resource,
             Err(reason) => return Predicted::Refused(reason.clone()),
         };
-        let key = live.map(|live| ((desired.hash.clone(), live.uid.clone()), live_digest(live)));
+        let key = live.map(|live| ((desired.hash.clone(), live.uid.clone()), live_digest(live, &[])));
         if let Some((key, digest)) = &key
             && let Some((known_digest, known)) = self.lock().get(key)
             && known_digest == digest

@@ -1,7 +1,10 @@
 //! Carries one step of a plan out: checks again what it relies on, sends, and makes sense of the answer.
 
 use super::{
-    approval::BoundStep, comparison::Action, planning::conflict_set, predict::live_digest, report::StepResult,
+    approval::{BoundStep, Since},
+    comparison::Action,
+    planning::conflict_set,
+    report::StepResult,
     retry::Backoff,
 };
 use crate::{
@@ -50,18 +53,17 @@ pub(in crate::engine) async fn moved(session: &Session, step: &BoundStep) -> Res
         Err(ClusterError::NotFound { .. }) if step.live.is_none() => None,
         Err(error) => return Err(format!("{} cannot be read again: {error}", step.id)),
     };
-    match (&step.live, &live) {
-        (None, None) => Ok(None),
-        (None, Some(_)) => Err(format!("{} exists now; it did not when the plan was shown", step.id)),
-        (Some(_), None) => Err(format!("{} is gone; it existed when the plan was shown", step.id)),
-        (Some((uid, _)), Some(live)) if *uid != live.uid => {
-            Err(format!("{} was replaced by another object since the plan was shown", step.id))
-        }
-        (Some((_, digest)), Some(object)) if *digest != live_digest(object) => {
-            Err(format!("{} was changed in the cluster since the plan was shown", step.id))
-        }
-        _ => Ok(live),
-    }
+    let what = match (&step.live, &live) {
+        (None, None) => return Ok(None),
+        (None, Some(_)) => "exists now; it did not when the plan was shown",
+        (Some(_), None) => "is gone; it existed when the plan was shown",
+        (Some(mark), Some(now)) => match mark.since(now) {
+            Since::Same => return Ok(live),
+            Since::Replaced => "was replaced by another object since the plan was shown",
+            Since::Changed => "was changed in the cluster since the plan was shown",
+        },
+    };
+    Err(format!("{} {what}", step.id))
 }
 
 /// The way to the server for the steps of one sync.
@@ -183,9 +185,9 @@ impl Way<'_> {
             Ok(Some(live)) => live,
             Err(error) => return Err(over(format!("cannot be read again: {error}"))),
         };
-        match &step.live {
-            Some((uid, digest)) if *uid == live.uid && *digest == live_digest(&live) => {}
-            Some((uid, _)) if *uid == live.uid => return Err(over("it was changed since the plan was shown".into())),
+        match step.live.as_ref().map(|mark| mark.since(&live)) {
+            Some(Since::Same) => {}
+            Some(Since::Changed) => return Err(over("it was changed since the plan was shown".into())),
             _ => return Err(over("it was replaced by another object since the plan was shown".into())),
         }
         still_ours(&live.body).map_err(over)?;
@@ -272,7 +274,7 @@ async fn outcome_of(session: &Session, step: &BoundStep) -> Option<Done> {
     };
     let unchanged = match (&step.live, &live) {
         (None, None) => true,
-        (Some((uid, digest)), Some(live)) => *uid == live.uid && *digest == live_digest(live),
+        (Some(mark), Some(live)) => mark.since(live) == Since::Same,
         _ => false,
     };
     if unchanged {

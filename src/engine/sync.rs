@@ -20,10 +20,10 @@ use crate::{
         RecordStep, Session,
         record::{self, RECORD_FORMAT},
     },
+    config,
     merge::changes,
     object::ObjectId,
 };
-use jiff::Timestamp;
 use std::{
     collections::BTreeMap,
     pin::pin,
@@ -168,7 +168,7 @@ impl<'a> Run<'a> {
                 host: approved.operator.host.clone(),
                 time: approved.approved,
             },
-            started: Timestamp::now(),
+            started: config::now(),
             finished: None,
             outcome: None,
             revision: plan.comparison.revision.map(|commit| commit.to_string()).unwrap_or_default(),
@@ -291,7 +291,7 @@ impl<'a> Run<'a> {
         let applied: Vec<ObjectId> =
             applied.map(|(step, _)| step.id.clone()).chain(self.bound.unchanged.iter().cloned()).collect();
         self.head.applied.extend(applied.into_iter().map(|id| (id, name.clone())));
-        self.head.finished = Some(Timestamp::now());
+        self.head.finished = Some(config::now());
         self.head.outcome = serde_json::to_value(ending.outcome).ok().and_then(|text| text.as_str().map(str::to_owned));
         self.head.running = None;
         if let Err(error) = record::update(&self.session, &self.state_namespace, &mut self.head).await {
@@ -345,7 +345,7 @@ impl<'a> Run<'a> {
             holder: lease.map(|lease| lease.holder().to_owned()).unwrap_or_default(),
             step: (step + 1).min(self.bound.steps.len().max(1)),
             of: self.bound.steps.len(),
-            renewed: lease.map_or_else(Timestamp::now, Lease::renewed),
+            renewed: lease.map_or_else(config::now, Lease::renewed),
         }
     }
 

@@ -122,7 +122,7 @@ pub(in crate::engine) async fn gone(
         async move {
             let look = |live: Option<&LiveObject>| match live {
                 None => Look::Ready,
-                Some(live) if step.live.as_ref().is_some_and(|(uid, _)| *uid != live.uid) => Look::Ready,
+                Some(live) if step.live.as_ref().is_some_and(|mark| mark.uid != live.uid) => Look::Ready,
                 Some(live) => Look::Wait(terminating(&live.body).unwrap_or_else(|| "it is still there".into())),
             };
             until(session, step, deadline, stop, look).await

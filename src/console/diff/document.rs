@@ -211,7 +211,7 @@ fn extras(object: &ObjectComparison) -> Vec<ExtraLine> {
             ExtraLine {
                 manager: text::one_line(&extra.manager),
                 time: extra.time.clone(),
-                field: text::one_line(&dotted(&pointer.0, object.sides.live.as_deref())),
+                field: text::one_line(&dotted(&pointer.0, object.sides.live())),
                 value: text::cut(&text::one_line(&value), MAX_COLUMNS, "\u{2026}"),
             }
         })
@@ -272,8 +272,8 @@ mod tests {
     #[test]
     fn hunks_are_titled_by_field_and_lines_say_which_side_moved() {
         let object = fixture::deployment();
-        let live = fixture::yaml(object.sides.live.as_ref().unwrap());
-        let desired = fixture::yaml(object.sides.desired.as_ref().unwrap());
+        let live = fixture::yaml(object.sides.live().unwrap());
+        let desired = fixture::yaml(object.sides.desired().unwrap());
         let document =
             build(&Sources { live: Some(&live), desired: Some(&desired), object: &object, context: 1, extras: false });
         let titles: Vec<&str> = document.hunks.iter().map(|hunk| hunk.field.as_str()).collect();

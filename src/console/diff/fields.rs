@@ -76,7 +76,7 @@ impl<'a> Fields<'a> {
         }
         let common = common.unwrap_or_default();
         let sides = &self.object.sides;
-        let root = sides.desired.as_deref().or(sides.live.as_deref());
+        let root = sides.desired().or_else(|| sides.live());
         text::one_line(&dotted(&common, root))
     }
 }

@@ -37,14 +37,14 @@ impl PartialEq for Job {
 
 impl Job {
     fn object(&self) -> Option<&ObjectComparison> {
-        self.comparison.objects.get(self.row)
+        self.comparison.objects.get(self.row).map(Arc::as_ref)
     }
 
     /// Says whether this can be done between two keys.
     pub fn is_small(&self) -> bool {
         let Some(object) = self.object() else { return true };
         let mut left = SMALL;
-        let sides = [&object.sides.live, &object.sides.desired];
+        let sides = [object.sides.live(), object.sides.desired()];
         object.changes.len() + object.extras.len() <= FEW
             && sides.into_iter().flatten().all(|side| weigh(side, self.server_fields, &mut left))
     }
@@ -53,13 +53,13 @@ impl Job {
     pub fn run(&self) -> DiffDocument {
         let Some(object) = self.object() else { return DiffDocument::default() };
         let same = object.state == ObjectState::Synced && object.changes.is_empty();
-        let text = |side: &Option<Arc<Value>>| {
-            let side = side.as_ref().filter(|_| !same);
+        let text = |side: Option<&Value>| {
+            let side = side.filter(|_| !same);
             side.map(|side| (self.yaml)(&visible(side, self.server_fields)))
         };
         document::build(&Sources {
-            live: text(&object.sides.live).as_deref(),
-            desired: text(&object.sides.desired).as_deref(),
+            live: text(object.sides.live()).as_deref(),
+            desired: text(object.sides.desired()).as_deref(),
             object,
             context: self.context,
             extras: self.extras,

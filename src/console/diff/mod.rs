@@ -99,7 +99,7 @@ impl DiffPane {
             return;
         }
         let ids: Vec<ObjectId> =
-            comparison.iter().flat_map(|comparison| &comparison.objects).map(ObjectComparison::id).collect();
+            comparison.iter().flat_map(|comparison| &comparison.objects).map(|object| object.id()).collect();
         if self.comparison.as_ref().map(|old| &old.application) != comparison.as_ref().map(|new| &new.application) {
             self.objects.reset();
             self.drawn = None;
@@ -127,7 +127,7 @@ impl DiffPane {
     /// Returns the object under the cursor.
     pub fn object(&self) -> Option<&ObjectComparison> {
         // The rows are the comparison's objects, in its order.
-        self.comparison.as_ref()?.objects.get(self.objects.row()?)
+        self.comparison.as_ref()?.objects.get(self.objects.row()?).map(Arc::as_ref)
     }
 
     /// Moves to another object.

@@ -1,6 +1,7 @@
 //! What is drawn at once, what elsewhere, and how long `update` takes with a big comparison.
 
 use super::*;
+use crate::engine::Side;
 use crate::{
     console::{
         effect::Effect,
@@ -27,7 +28,7 @@ fn config_map(name: &str, lines: usize, every: usize) -> ObjectComparison {
                 (format!("key-{line:06}"), json!(format!("{salt}value of line {line} of {name}")))
             })
             .collect();
-        Some(Arc::new(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})))
+        Some(Side::new(&json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})))
     };
     let template = object.changes[0].clone();
     object.changes = (0..lines)
@@ -56,7 +57,7 @@ fn compare(fleet: &mut crate::engine::Fleet, objects: Vec<ObjectComparison>) {
     let place = fleet.applications.iter_mut().find(|view| view.name == "shop-api").unwrap();
     let mut view = (**place).clone();
     let mut comparison = (**view.comparison.as_ref().unwrap()).clone();
-    comparison.objects = objects;
+    comparison.objects = objects.into_iter().map(Arc::new).collect();
     view.comparison = Some(Arc::new(comparison));
     *place = Arc::new(view);
 }
@@ -177,7 +178,7 @@ fn a_long_line_is_wrapped_so_that_a_change_at_its_end_is_seen_and_cut_visibly_on
     let mut object = config_map("long", 1, 1);
     let side = |end: &str| {
         let text = format!("{} {end}", "word ".repeat(40));
-        Some(Arc::new(json!({"kind": "ConfigMap", "data": {"key-000000": text}})))
+        Some(Side::new(&json!({"kind": "ConfigMap", "data": {"key-000000": text}})))
     };
     (object.sides.live, object.sides.desired) = (side("OLD-END"), side("NEW-END"));
     let (mut model, _) = console(vec![object]);

@@ -122,7 +122,7 @@ fn a_live_change_disarms_the_plan_makes_it_anew_and_says_what_moved() {
         let index = fleet.applications.iter().position(|view| view.name == "shop-api").unwrap();
         let mut view = (*fleet.applications[index]).clone();
         let mut comparison = (**view.comparison.as_ref().unwrap()).clone();
-        comparison.objects[0].changes.pop();
+        Arc::make_mut(&mut comparison.objects[0]).changes.pop();
         comparison.revision = Some(fixture::commit("1234567"));
         view.comparison = Some(Arc::new(comparison));
         fleet.applications[index] = Arc::new(view);

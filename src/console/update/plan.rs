@@ -11,7 +11,7 @@ use crate::{
         screen::{Field, Layer, Loaded, PlanScreen, SyncScreen},
         text,
     },
-    engine::{Choices, Comparison, EngineError, ObjectComparison, Plan},
+    engine::{Choices, Comparison, EngineError, Plan},
     git::CommitId,
 };
 use std::{collections::HashMap, sync::Arc};
@@ -169,7 +169,7 @@ fn moved(old: &Comparison, new: &Comparison, named: bool) -> Vec<String> {
             out.push(format!("{} is not as it was", text::one_line(&object.id().short())));
         }
     }
-    let gone = old.objects.iter().map(ObjectComparison::id).filter(|id| before.contains_key(id));
+    let gone = old.objects.iter().map(|object| object.id()).filter(|id| before.contains_key(id));
     out.extend(gone.map(|id| format!("{} is gone", text::one_line(&id.short()))));
     out
 }

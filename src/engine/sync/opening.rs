@@ -13,12 +13,14 @@ use super::{
     },
     Run,
 };
-use crate::cluster::{
-    ClusterError, Inventory, Lease, LeaseError, LeaseTiming,
-    record::{self, Creation},
+use crate::{
+    cluster::{
+        ClusterError, Inventory, Lease, LeaseError, LeaseTiming,
+        record::{self, Creation},
+    },
+    config,
 };
 use futures::{FutureExt, StreamExt, future::ready};
-use jiff::Timestamp;
 
 impl Run<'_> {
     pub(super) async fn still_holds(&self) -> Result<(), EngineError> {
@@ -82,7 +84,7 @@ impl Run<'_> {
 
     pub(super) async fn take_lease(&self) -> Result<Option<Lease>, EngineError> {
         self.show("taking the Lease");
-        let who = format!("{}@{}", self.head.approval.os_user, self.head.approval.host);
+        let who = format!("{}@{}#{}", self.head.approval.os_user, self.head.approval.host, config::fresh_id());
         let name = &self.application.section.name;
         match Lease::acquire(&self.session, &self.state_namespace, name, &who, LeaseTiming::default()).await {
             Ok(lease) => Ok(Some(lease)),
@@ -116,7 +118,7 @@ impl Run<'_> {
         let widened = self.widen_inventory().await;
         if let Err(error) = &widened {
             // Nothing has been applied: the record says so, and the approval is used up.
-            self.head.finished = Some(Timestamp::now());
+            self.head.finished = Some(config::now());
             self.head.outcome = Some("Refused".into());
             self.head.running = None;
             tracing::warn!(application = name, %error, "the inventory could not be widened");

@@ -1,0 +1,58 @@
+//! What a manager applied last time, does not apply this time, and nobody else owns goes.
+
+use super::{Apply, Entry, Unknown, first_error};
+use crate::merge::{
+    field_set::FieldSet,
+    schema::Type,
+    typed::{fields_of, validate, without},
+};
+use serde_json::Value;
+use std::{borrow::Cow, collections::BTreeMap};
+
+impl Apply<'_> {
+    /// Takes the fields out of the merged object that `last` had and neither `now` nor one of the others has
+    /// (structured-merge-diff's `Updater.prune`). All of `last` is taken out first, then what somebody owns comes back, and
+    /// then all else that went along with it though it was not in `last`.
+    pub(super) fn prune<'o>(
+        &self,
+        merged: Cow<'o, Value>,
+        last: &Entry,
+        now: &Entry,
+        others: &[Entry],
+    ) -> Result<Cow<'o, Value>, Unknown> {
+        let root = self.root_in(last)?;
+        if last.api_version != self.api_version {
+            validate(root, &merged, false).map_err(first_error)?;
+        }
+        let dropped = last.fields.with_named_fields(Some(root));
+        let mut pruned = without(root, &merged, &dropped);
+
+        let mut owned: BTreeMap<&str, FieldSet> = BTreeMap::new();
+        for entry in others.iter().chain([now]) {
+            let fields = owned.entry(&entry.api_version).or_default();
+            *fields = fields.union(&entry.fields);
+        }
+        // The version of `last` first, then the others.
+        let first = owned.remove_entry(last.api_version.as_str());
+        for (api_version, owned) in first.into_iter().chain(owned) {
+            let root =
+                self.root_in(others.iter().chain([now]).find(|entry| entry.api_version == api_version).unwrap_or(now))?;
+            if api_version != self.api_version {
+                validate(root, &merged, false).map_err(first_error)?;
+            }
+            let kept = all(root, &pruned).union(&owned.with_named_fields(Some(root)));
+            pruned = without(root, &merged, &all(root, &merged).difference(&kept));
+        }
+
+        let gone = all(root, &merged).difference(&all(root, &pruned)).intersection(&dropped);
+        match without(root, &merged, &gone) {
+            Cow::Borrowed(_) => Ok(merged),
+            Cow::Owned(left) => Ok(Cow::Owned(left)),
+        }
+    }
+}
+
+/// All fields of a value, with those that only hold others.
+fn all(root: Type<'_>, value: &Value) -> FieldSet {
+    fields_of(root, value).with_named_fields(Some(root))
+}

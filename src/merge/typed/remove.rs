@@ -1,0 +1,59 @@
+//! An object without some of its fields.
+
+use super::{Shape, item_element, shape};
+use crate::merge::{
+    field_set::FieldSet,
+    path::PathElement,
+    schema::{ListType, Type},
+};
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+
+/// Takes fields out of a value; borrowed where none is there. A mapping or list that loses all it has becomes null, as the
+/// server has it, and an atomic one of which a part is to go is gone as a whole.
+pub(in crate::merge) fn without<'a>(schema: Type<'_>, value: &'a Value, gone: &FieldSet) -> Cow<'a, Value> {
+    match (shape(schema, value), value) {
+        (Some(Shape::Scalar(_)), _) => Cow::Borrowed(value),
+        (Some(Shape::Map(map)), Value::Object(members)) if !map.is_atomic() && !members.is_empty() => {
+            let mut left: Option<Map<String, Value>> = None;
+            for (element, is_gone, below) in gone.parts() {
+                let PathElement::Field(name) = element else { continue };
+                let Some(member) = members.get(name.as_ref()) else { continue };
+                let left = left.get_or_insert_with(|| members.clone());
+                match map.member(name) {
+                    _ if is_gone => drop(left.remove(name.as_ref())),
+                    Some(schema) => drop(left.insert(name.to_string(), without(schema, member, below).into_owned())),
+                    None => drop(left.insert(name.to_string(), Value::Null)),
+                }
+            }
+            match left {
+                None => Cow::Borrowed(value),
+                Some(left) if left.is_empty() => Cow::Owned(Value::Null),
+                Some(left) => Cow::Owned(Value::Object(left)),
+            }
+        }
+        (Some(Shape::List(list)), Value::Array(items)) if list.list_type() != ListType::Atomic && !items.is_empty() => {
+            let mut left = Vec::with_capacity(items.len());
+            let mut touched = false;
+            for item in items {
+                let element = item_element(list, item).ok();
+                let below = element.as_ref().and_then(|element| gone.below(element));
+                if element.as_ref().is_some_and(|element| gone.has(element)) {
+                    touched = true;
+                } else if let Some(below) = below {
+                    touched = true;
+                    left.push(without(list.items(), item, below));
+                } else {
+                    left.push(Cow::Borrowed(item));
+                }
+            }
+            match left {
+                _ if !touched => Cow::Borrowed(value),
+                left if left.is_empty() => Cow::Owned(Value::Null),
+                left => Cow::Owned(Value::Array(left.into_iter().map(Cow::into_owned).collect())),
+            }
+        }
+        // Null, an empty mapping or list, and an atomic one of which a part would go.
+        _ => Cow::Owned(Value::Null),
+    }
+}
