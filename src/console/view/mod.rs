@@ -2,6 +2,7 @@
 //!
 //! See [`view`] for the entry point; one file for each pane or screen.
 
+mod answer;
 mod canvas;
 mod commit;
 mod diff;

@@ -1,7 +1,7 @@
 //! A revert commit: where it goes, who wrote it, what it changes in Git, and the plan that it would cause.
 
 use super::{
-    border,
+    answer, border,
     canvas::{Canvas, Frame, Ink},
     plan,
 };
@@ -100,7 +100,7 @@ fn written(
         lines.extend(ink.wrapped(Role::Muted, 10, text, width));
     }
     if model.settings.confirm_always && !pushed {
-        lines.push(plan::typed_field(ink, "confirm", &screen.ticket.application, &screen.typed, screen.field));
+        lines.push(answer::typed_field(ink, "confirm", &screen.ticket.application, &screen.typed, screen.field));
     }
     lines.push(Line::default());
     lines.extend(ink.wrapped(Role::Plain, 1, &change.message, width));
@@ -153,6 +153,6 @@ pub fn draw(canvas: &mut Canvas<'_>, model: &Model, screen: &RevertScreen, body:
     canvas.lines(area, &lines, screen.scroll);
     let blocked = availability::push_missing(model, screen);
     let answer =
-        plan::answers(&ink, screen.field, "a", "approve and push", blocked.as_deref(), usize::from(inner.width));
+        answer::answers(&ink, screen.field, "a", "approve and push", blocked.as_deref(), usize::from(inner.width));
     canvas.line(inner, inner.height.saturating_sub(1), &answer);
 }
