@@ -5,10 +5,12 @@
 //! paths of typed errors, and the object less status and what only the server writes. Each answer that differs is listed
 //! below with its cause; a listed one that agrees again fails too, so the lists only get shorter.
 
+mod ssa_answer;
 mod support;
 
-use driftdeck::merge::{Applied, Entry, Outcome, Schema, Schemas, changes, defaults, merge};
-use serde_json::{Value, json};
+use driftdeck::merge::{Schema, Schemas};
+use serde_json::Value;
+use ssa_answer::{Case, Verdict};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -49,31 +51,6 @@ const DIFFERENT: &[(&str, &[&str], &str)] = &[
         "the server writes the uid that it gives a new Job into its selector and its Pods' labels",
     ),
 ];
-
-/// One recorded case with one of its two answers.
-struct Case {
-    name: String,
-    force: bool,
-    live: Option<Value>,
-    body: Value,
-    answer: Value,
-}
-
-impl Case {
-    fn code(&self) -> u64 {
-        self.answer["code"].as_u64().expect("a code")
-    }
-    /// The causes of a conflict of fields.
-    fn causes(&self) -> &[Value] {
-        self.answer["status"]["details"]["causes"].as_array().map_or(&[], Vec::as_slice)
-    }
-    fn message(&self) -> &str {
-        self.answer["status"]["message"].as_str().unwrap_or_default()
-    }
-    fn id(&self) -> String {
-        format!("{}{}", self.name, if self.force { " forced" } else { "" })
-    }
-}
 
 fn cases(folder: &Path) -> Vec<Case> {
     let mut cases = Vec::new();
@@ -119,51 +96,14 @@ struct Tally {
 }
 
 impl Tally {
-    fn count(&mut self, what: &'static str, case: &Case, agrees: bool, detail: impl FnOnce() -> String) {
-        if agrees {
-            *self.agreed.entry(what).or_default() += 1;
+    fn count(&mut self, case: &Case, verdict: Verdict) {
+        if verdict.agrees {
+            *self.agreed.entry(verdict.what).or_default() += 1;
         } else {
-            self.differed.entry(what).or_default().insert(case.id());
-            self.details.push(format!("{what}: {}: {}", case.id(), detail()));
+            self.differed.entry(verdict.what).or_default().insert(case.id());
+            self.details.push(format!("{}: {}: {}", verdict.what, case.id(), verdict.detail));
         }
     }
-}
-
-fn conflicts_of(outcome: &Outcome<'_>) -> BTreeSet<(String, String)> {
-    let Outcome::Conflicts(conflicts) = outcome else { return BTreeSet::new() };
-    conflicts.iter().map(|conflict| (conflict.to_string(), conflict.path.to_string())).collect()
-}
-
-/// The entries of an object by identity, without times.
-fn entries_of(object: &Value) -> BTreeMap<String, Value> {
-    let entries = object["metadata"]["managedFields"].as_array().map_or(&[][..], Vec::as_slice);
-    let entries = entries.iter().map(|entry| {
-        let identity =
-            ["manager", "operation", "apiVersion", "subresource"].map(|part| entry[part].as_str().unwrap_or_default());
-        (identity.join("|"), entry["fieldsV1"].clone())
-    });
-    entries.collect()
-}
-
-fn predicted_entries(entries: &[Entry]) -> BTreeMap<String, Value> {
-    entries_of(&json!({"metadata": {"managedFields": entries.iter().map(Entry::to_value).collect::<Vec<_>>()}}))
-}
-
-/// The paths of the errors in a server's message, without its words for them.
-fn error_paths(message: &str) -> BTreeSet<String> {
-    let (_, errors) = message.split_once("): ").expect("an object's name");
-    let lines: Vec<&str> = match errors.strip_prefix("errors:\n") {
-        Some(lines) => lines.lines().map(str::trim_start).collect(),
-        None => vec![errors],
-    };
-    lines.into_iter().map(|line| line.rsplit_once(": ").map_or(line, |(path, _)| path).to_owned()).collect()
-}
-
-/// The object as the server would store it, as far as that can be known.
-fn stored(schemas: &Schemas, applied: Applied<'_>, live: Option<&Value>) -> Value {
-    let mut object = applied.into_object();
-    defaults::apply(schemas, &mut object, live);
-    object
 }
 
 #[test]
@@ -171,46 +111,13 @@ fn answers_agree_with_those_of_the_real_server() {
     let Some(folder) = corpus("ssa", 1000, "recorded server-side applies") else { return };
     let schemas = schemas(&folder);
     let mut tally = Tally::default();
-    let mut unpredictable: BTreeMap<String, usize> = BTreeMap::new();
+    let mut unpredictable: BTreeMap<u64, usize> = BTreeMap::new();
     for case in &cases(&folder) {
-        let manager = "driftdeck";
-        let outcome = merge(&schemas, case.live.as_ref(), &case.body, manager, case.force);
-        let typed = case.message().contains("failed to create typed patch object");
-        match (case.code(), outcome) {
-            (409, outcome) if !case.causes().is_empty() => {
-                let text = |cause: &Value, part: &str| cause[part].as_str().unwrap_or_default().to_owned();
-                let causes = case.causes().iter().map(|cause| (text(cause, "message"), text(cause, "field"))).collect();
-                tally.count("conflicts", case, conflicts_of(&outcome) == causes, || format!("{outcome:?}"));
-            }
-            (500, outcome) if typed => {
-                let expected = error_paths(case.message());
-                let found = match &outcome {
-                    Outcome::Invalid(errors) => errors.iter().map(|error| error.path.clone()).collect(),
-                    _ => BTreeSet::new(),
-                };
-                tally.count("typed errors", case, found == expected, || format!("{found:?} {}", case.message()));
-            }
-            (code @ (200 | 201), Outcome::Applied(applied)) => {
-                tally.count("codes", case, applied.created == (code == 201), || code.to_string());
-                let object = &case.answer["object"];
-                let (found, expected) = (predicted_entries(&applied.entries), entries_of(object));
-                tally.count("managedFields", case, found == expected, || difference(&found, &expected));
-                let found = changes(object, &stored(&schemas, applied, case.live.as_ref()));
-                let shown = || {
-                    found.iter().map(|change| format!("{:?} {}", change.op, change.path)).collect::<Vec<_>>().join(" ")
-                };
-                tally.count("objects", case, found.is_empty(), shown);
-            }
-            (200 | 201, outcome) => {
-                tally.count("codes", case, false, || format!("{outcome:?}"));
-            }
-            (code, outcome) => {
-                // Preconditions, conversion to Go types, validation: not predicted, and never taken for a conflict.
-                tally.count("codes", case, matches!(outcome, Outcome::Applied(_) | Outcome::Unknown(_)), || {
-                    format!("{code} {outcome:?}")
-                });
-                *unpredictable.entry(code.to_string()).or_default() += 1;
-            }
+        if !case.is_predictable() {
+            *unpredictable.entry(case.code()).or_default() += 1;
+        }
+        for verdict in case.compare(&schemas, false) {
+            tally.count(case, verdict);
         }
     }
     for detail in &tally.details {
@@ -235,17 +142,4 @@ fn answers_agree_with_those_of_the_real_server() {
         assert!(agree.is_empty(), "{what} agree though listed as different: {agree:#?}");
     }
     assert!(tally.differed.is_empty(), "{:?}", tally.differed.keys());
-}
-
-/// What is in only one of two maps of entries.
-fn difference(found: &BTreeMap<String, Value>, expected: &BTreeMap<String, Value>) -> String {
-    let mut text = String::new();
-    for identity in found.keys().chain(expected.keys()).collect::<BTreeSet<_>>() {
-        let (found, expected) = (found.get(identity), expected.get(identity));
-        if found != expected {
-            let show = |value: Option<&Value>| value.map_or_else(|| "-".to_owned(), Value::to_string);
-            text.push_str(&format!("\n  {identity}\n    found    {}\n    expected {}", show(found), show(expected)));
-        }
-    }
-    text
 }
