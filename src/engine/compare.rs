@@ -10,7 +10,7 @@ use super::{
 use crate::{
     cluster::{CachedObject, Conflict, FIELD_MANAGER, Health, HealthStatus, LiveObject, health},
     merge::{FieldChange, Op, changes, owners},
-    object::{Manifest, Mask, ObjectId, Pointer, is_secret, mask_pair, mask_secret},
+    object::{Manifest, Mask, ObjectId, Origin, PackedManifest, Pointer, is_secret, mask_pair, mask_secret},
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -35,7 +35,8 @@ pub(in crate::engine) fn object(
     base: Option<&Value>,
 ) -> ObjectComparison {
     let manifest = &desired.manifest;
-    let mut out = blank(manifest);
+    // A desired object is no hook: those are set apart.
+    let mut out = blank(&manifest.id, &manifest.version, &manifest.origin);
     if let Err(reason) = &desired.resource {
         return unknown(out, manifest, reason.clone());
     }
@@ -45,7 +46,7 @@ pub(in crate::engine) fn object(
             out.state = ObjectState::Missing;
             out.action = Action::Create;
             out.health = HealthStatus::Missing;
-            out.sides.desired = Some(Side::new(&mask_secret(manifest)));
+            out.sides.desired = Some(Side::new(&mask_secret(&manifest.read())));
             if let Some(Predicted::Refused(reason)) = predicted {
                 out.error = Some(reason.clone());
             }
@@ -83,7 +84,7 @@ pub(in crate::engine) fn object(
     let attribute = Attribution {
         live: body,
         predicted: object,
-        manifest: &manifest.body,
+        manifest: &manifest.body(),
         base,
         conflicts,
         id: manifest.id.clone(),
@@ -131,7 +132,7 @@ pub(in crate::engine) fn extra(id: &ObjectId, version: &str, live: &LiveObject, 
 
 /// Lists a hook: it is shown, not compared and not applied.
 pub(in crate::engine) fn hook(manifest: &Manifest, annotation: &str) -> ObjectComparison {
-    let mut out = blank(manifest);
+    let mut out = blank(&manifest.id, &manifest.version, &manifest.origin);
     out.hook = Some(annotation.to_owned());
     out.message = format!("hook ({annotation}): listed, not run by this version");
     out.sides.desired = Some(Side::new(&mask_secret(manifest)));
@@ -141,7 +142,8 @@ pub(in crate::engine) fn hook(manifest: &Manifest, annotation: &str) -> ObjectCo
 /// Compares two renders of one object, parent and commit: what a commit changed, without any cluster.
 pub(in crate::engine) fn rendered(before: Option<&Manifest>, after: Option<&Manifest>) -> Option<ObjectComparison> {
     let manifest = after.or(before)?;
-    let mut out = blank(manifest);
+    let mut out = blank(&manifest.id, &manifest.version, &manifest.origin);
+    out.hook = hook_annotation(manifest);
     let (live, desired) = mask_pair(before.map(|m| &m.body), after.map(|m| &m.body));
     out.sides = Sides { live: live.as_ref().map(Side::new), desired: desired.as_ref().map(Side::new) };
     match (before, after) {
@@ -195,29 +197,29 @@ pub(in crate::engine) fn application_health(objects: &[Arc<ObjectComparison>]) -
     members().map(|object| object.health).filter(|health| *health != HealthStatus::Missing).max().unwrap_or_default()
 }
 
-fn blank(manifest: &Manifest) -> ObjectComparison {
+fn blank(id: &ObjectId, version: &str, origin: &Origin) -> ObjectComparison {
     ObjectComparison {
-        group: manifest.id.group.clone(),
-        version: manifest.version.clone(),
-        kind: manifest.id.kind.clone(),
-        namespace: manifest.id.namespace.clone(),
-        name: manifest.id.name.clone(),
+        group: id.group.clone(),
+        version: version.to_owned(),
+        kind: id.kind.clone(),
+        namespace: id.namespace.clone(),
+        name: id.name.clone(),
         uid: None,
         state: ObjectState::Synced,
         action: Action::None,
         health: HealthStatus::Healthy,
         message: String::new(),
-        source: Some(manifest.origin.clone()),
+        source: Some(origin.clone()),
         changes: vec![],
         extras: vec![],
         error: None,
-        hook: hook_annotation(manifest),
+        hook: None,
         sides: Sides::default(),
         resource_version: None,
     }
 }
 
-fn unknown(mut out: ObjectComparison, manifest: &Manifest, reason: String) -> ObjectComparison {
+fn unknown(mut out: ObjectComparison, manifest: &PackedManifest, reason: String) -> ObjectComparison {
     out.state = ObjectState::Unknown;
     out.action = Action::None;
     if out.sides.live.is_none() {
@@ -225,7 +227,7 @@ fn unknown(mut out: ObjectComparison, manifest: &Manifest, reason: String) -> Ob
     }
     out.message = reason.clone();
     out.error = Some(reason);
-    out.sides.desired = Some(Side::new(&mask_secret(manifest)));
+    out.sides.desired = Some(Side::new(&mask_secret(&manifest.read())));
     out
 }
 
@@ -378,7 +380,7 @@ fn unattributed(id: &ObjectId, field: FieldChange, secret: bool) -> Change {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{cluster::Resource, object::Origin};
+    use crate::cluster::Resource;
     use serde_json::json;
 
     fn config_map(data: Value) -> Value {
@@ -395,7 +397,8 @@ mod tests {
             namespaced: true,
             verbs: vec!["list".into()],
         };
-        DesiredObject { manifest, hash: String::new(), resource: Ok(resource), needs: vec![] }
+        let manifest = PackedManifest::new(manifest).unwrap();
+        DesiredObject { manifest, wave: 0, hash: String::new(), resource: Ok(resource), needs: vec![] }
     }
 
     fn live(mut body: Value) -> (Live, Value) {

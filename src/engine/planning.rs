@@ -15,7 +15,7 @@ use super::{
 use crate::{
     cluster::{CachedObject, Conflict, Resource, Session},
     config,
-    object::{GroupKind, ObjectId, Severity, canonical_json, is_secret, sha256_hex},
+    object::{GroupKind, ObjectId, Severity, canonical_json, sha256_hex},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -117,7 +117,7 @@ impl Application {
             .objects
             .iter()
             .filter(|object| object.resource.is_ok())
-            .map(|object| (object.manifest.id.clone(), object.manifest.body.clone()))
+            .map(|object| (object.manifest.id.clone(), object.manifest.body()))
             .collect();
         let options = json!({
             "renderer": examined.desired.rendered.renderer,
@@ -279,7 +279,7 @@ impl Application {
                             json!({ "uid": live.uid(), "resourceVersion": live.resource_version() })
                         }
                         Some(Live::Present(live)) => {
-                            let mark = mark_of(&id, live, &object.manifest.body);
+                            let mark = mark_of(&id, live, &object.manifest.body());
                             json!({ "uid": mark.uid, "content": mark.digest })
                         }
                         _ => json!("absent"),
@@ -326,7 +326,7 @@ fn bound_step(object: &DesiredObject, action: Action, examined: &Examined) -> Op
     let id = object.manifest.id.clone();
     let resource: Resource = object.resource.clone().ok()?;
     let live = match examined.live(&id) {
-        Some(Live::Present(live)) => Some(mark_of(&id, live, &object.manifest.body)),
+        Some(Live::Present(live)) => Some(mark_of(&id, live, &object.manifest.body())),
         _ => None,
     };
     let conflicts = match examined.predicted(&id) {
@@ -334,7 +334,7 @@ fn bound_step(object: &DesiredObject, action: Action, examined: &Examined) -> Op
         _ => Vec::new(),
     };
     let place = examined.desired.order().places.get(&id)?.clone();
-    Some(BoundStep { id, resource, action, place, body: object.manifest.body.clone(), live, conflicts })
+    Some(BoundStep { id, resource, action, place, body: object.manifest.body(), live, conflicts })
 }
 
 /// As [`LiveMark::of`]. What cannot be read has no step; why stands for its digest.
@@ -364,10 +364,11 @@ fn prune_step(id: &ObjectId, resource: &Resource, live: &crate::cluster::LiveObj
 /// What stands in the digest for the bytes sent. Of a Secret only key names and the blobs they come from, so that no digest can
 /// be used to guess a value.
 fn sent(object: &DesiredObject, inputs: &BTreeMap<&str, &str>) -> Value {
-    let body = &object.manifest.body;
-    if !is_secret(body) {
+    let id = &object.manifest.id;
+    if !(id.group.is_empty() && id.kind == "Secret") {
         return json!({ "sha256": object.hash });
     }
+    let body = object.manifest.body();
     let mut shape = body.clone();
     let keys: Vec<&String> =
         body.get("data").and_then(Value::as_object).map(|data| data.keys().collect()).unwrap_or_default();

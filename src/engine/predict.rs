@@ -85,7 +85,7 @@ impl Predictions {
         let mut request = ApplyRequest {
             resource: resource.clone(),
             id: desired.manifest.id.clone(),
-            body: desired.manifest.body.clone(),
+            body: desired.manifest.body(),
             force: false,
             dry_run: true,
             deadline: DEADLINE,
@@ -104,7 +104,7 @@ impl Predictions {
             Ok(applied) => {
                 // The server may have answered about a newer state than the watch has told of: that answer is not kept.
                 let same_state = live.is_some_and(|live| live.resource_version == applied.object.resource_version);
-                let warnings = shown_warnings(&desired.manifest.body, &applied.warnings);
+                let warnings = shown_warnings(&desired.manifest.body(), &applied.warnings);
                 let prediction = Arc::new(Prediction { object: applied.object.body, conflicts, warnings });
                 if let Some((key, digest)) = key.filter(|_| same_state) {
                     let mut known = self.lock();
@@ -116,7 +116,7 @@ impl Predictions {
                 Predicted::Verified(prediction)
             }
             Err(ClusterError::Forbidden { message }) => {
-                let object = overlay(live.map(|live| &live.body), &desired.manifest.body);
+                let object = overlay(live.map(|live| &live.body), &desired.manifest.body());
                 Predicted::Estimated(object, format!("no right to ask the server: {message}"))
             }
             Err(error @ (ClusterError::Invalid { .. } | ClusterError::NotFound { .. })) => {
