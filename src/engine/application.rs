@@ -284,7 +284,7 @@ impl Application {
         let source = self.source(&At::Commit(commit), false).await.ok()?;
         let rendered = self.render(&source, Some(session)).await.ok()?;
         let desired = self.placed(&rendered, &session.catalog());
-        let objects = desired.objects.iter().map(|object| (object.manifest.id.clone(), object.manifest.body.clone()));
+        let objects = desired.objects.iter().map(|object| (object.manifest.id.clone(), object.manifest.body()));
         Some(Arc::new(objects.collect()))
     }
 

@@ -12,7 +12,7 @@ use crate::{
     cluster::{CachedObject, Conflict, FIELD_MANAGER, Health, HealthStatus, LiveObject, health},
     config::Extras,
     merge::{FieldChange, Op, Schemas, changes, owners},
-    object::{Manifest, Mask, ObjectId, Pointer, is_secret, mask_pair, mask_secret},
+    object::{Manifest, Mask, ObjectId, Origin, PackedManifest, Pointer, is_secret, mask_pair, mask_secret},
 };
 use serde_json::Value;
 use std::{collections::BTreeSet, sync::Arc};
@@ -33,6 +33,8 @@ pub(in crate::engine) enum Live {
 pub(in crate::engine) struct Seen<'a> {
     /// What Git says.
     pub desired: &'a DesiredObject,
+    /// Its manifest, read.
+    pub manifest: &'a Value,
     /// What the cluster has.
     pub live: &'a Live,
     /// The live object, read; null where there is none.
@@ -52,7 +54,8 @@ pub(in crate::engine) struct Seen<'a> {
 /// Compares one desired object.
 pub(in crate::engine) fn object(seen: Seen<'_>) -> ObjectComparison {
     let manifest = &seen.desired.manifest;
-    let mut out = blank(manifest);
+    // A desired object is no hook: those are set apart.
+    let mut out = blank(&manifest.id, &manifest.version, &manifest.origin);
     if let Err(reason) = &seen.desired.resource {
         return unknown(out, manifest, reason.clone());
     }
@@ -62,7 +65,7 @@ pub(in crate::engine) fn object(seen: Seen<'_>) -> ObjectComparison {
             out.state = ObjectState::Missing;
             out.action = Action::Create;
             out.health = HealthStatus::Missing;
-            out.sides.desired = Some(Side::new(&mask_secret(manifest)));
+            out.sides.desired = Some(Side::new(&mask_secret(&manifest.read())));
             if let Some(Predicted::Refused(reason)) = seen.predicted {
                 out.error = Some(reason.clone());
             }
@@ -99,7 +102,7 @@ pub(in crate::engine) fn object(seen: Seen<'_>) -> ObjectComparison {
     let attribute = Attribution {
         live: body,
         predicted: after,
-        manifest: &manifest.body,
+        manifest: seen.manifest,
         base: seen.base,
         conflicts: &terms.conflicts,
         id: manifest.id.clone(),
@@ -122,7 +125,7 @@ pub(in crate::engine) fn object(seen: Seen<'_>) -> ObjectComparison {
     }
     out.changes.extend(spelled);
     if seen.extras != Extras::Hide {
-        out.extras = extras::of(seen.schemas, &manifest.id, body, &manifest.body);
+        out.extras = extras::of(seen.schemas, &manifest.id, body, seen.manifest);
     }
     // Where extras count, they are the cluster's movement.
     if seen.extras == Extras::Drift && !out.extras.is_empty() {
@@ -196,7 +199,7 @@ pub(in crate::engine) fn extra(id: &ObjectId, version: &str, live: &LiveObject, 
 
 /// Lists a hook: it is shown, not compared and not applied.
 pub(in crate::engine) fn hook(manifest: &Manifest, annotation: &str) -> ObjectComparison {
-    let mut out = blank(manifest);
+    let mut out = blank(&manifest.id, &manifest.version, &manifest.origin);
     out.hook = Some(annotation.to_owned());
     out.message = format!("hook ({annotation}): listed, not run by this version");
     out.sides.desired = Some(Side::new(&mask_secret(manifest)));
@@ -206,7 +209,8 @@ pub(in crate::engine) fn hook(manifest: &Manifest, annotation: &str) -> ObjectCo
 /// Compares two renders of one object, parent and commit: what a commit changed, without any cluster.
 pub(in crate::engine) fn rendered(before: Option<&Manifest>, after: Option<&Manifest>) -> Option<ObjectComparison> {
     let manifest = after.or(before)?;
-    let mut out = blank(manifest);
+    let mut out = blank(&manifest.id, &manifest.version, &manifest.origin);
+    out.hook = hook_annotation(manifest);
     let (live, desired) = mask_pair(before.map(|m| &m.body), after.map(|m| &m.body));
     out.sides = Sides { live: live.as_ref().map(Side::new), desired: desired.as_ref().map(Side::new) };
     match (before, after) {
@@ -260,29 +264,29 @@ pub(in crate::engine) fn application_health(objects: &[Arc<ObjectComparison>]) -
     members().map(|object| object.health).filter(|health| *health != HealthStatus::Missing).max().unwrap_or_default()
 }
 
-fn blank(manifest: &Manifest) -> ObjectComparison {
+fn blank(id: &ObjectId, version: &str, origin: &Origin) -> ObjectComparison {
     ObjectComparison {
-        group: manifest.id.group.clone(),
-        version: manifest.version.clone(),
-        kind: manifest.id.kind.clone(),
-        namespace: manifest.id.namespace.clone(),
-        name: manifest.id.name.clone(),
+        group: id.group.clone(),
+        version: version.to_owned(),
+        kind: id.kind.clone(),
+        namespace: id.namespace.clone(),
+        name: id.name.clone(),
         uid: None,
         state: ObjectState::Synced,
         action: Action::None,
         health: HealthStatus::Healthy,
         message: String::new(),
-        source: Some(manifest.origin.clone()),
+        source: Some(origin.clone()),
         changes: vec![],
         extras: vec![],
         error: None,
-        hook: hook_annotation(manifest),
+        hook: None,
         sides: Sides::default(),
         resource_version: None,
     }
 }
 
-fn unknown(mut out: ObjectComparison, manifest: &Manifest, reason: String) -> ObjectComparison {
+fn unknown(mut out: ObjectComparison, manifest: &PackedManifest, reason: String) -> ObjectComparison {
     out.state = ObjectState::Unknown;
     out.action = Action::None;
     if out.sides.live.is_none() {
@@ -290,7 +294,7 @@ fn unknown(mut out: ObjectComparison, manifest: &Manifest, reason: String) -> Ob
     }
     out.message = reason.clone();
     out.error = Some(reason);
-    out.sides.desired = Some(Side::new(&mask_secret(manifest)));
+    out.sides.desired = Some(Side::new(&mask_secret(&manifest.read())));
     out
 }
 
@@ -443,7 +447,7 @@ fn unattributed(id: &ObjectId, field: FieldChange, secret: bool) -> Change {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{cluster::Resource, object::Origin};
+    use crate::cluster::Resource;
     use serde_json::json;
     use std::sync::LazyLock;
 
@@ -461,7 +465,8 @@ mod tests {
             namespaced: true,
             verbs: vec!["list".into()],
         };
-        DesiredObject { manifest, hash: String::new(), resource: Ok(resource), needs: vec![] }
+        let manifest = PackedManifest::new(manifest).unwrap();
+        DesiredObject { manifest, wave: 0, hash: String::new(), resource: Ok(resource), needs: vec![] }
     }
 
     fn live(mut body: Value) -> (Live, Value) {
@@ -478,7 +483,8 @@ mod tests {
 
     fn seen<'a>(desired: &'a DesiredObject, live: &'a Live, body: &'a Value) -> Seen<'a> {
         let (after, base) = (None, None);
-        Seen { desired, live, body, predicted: Some(&VERIFIED), after, base, schemas: &SCHEMAS, extras: Extras::Show }
+        let (schemas, manifest, extras) = (&*SCHEMAS, body, Extras::Show);
+        Seen { desired, manifest, live, body, predicted: Some(&VERIFIED), after, base, schemas, extras }
     }
 
     /// Compares data as the server would predict it: what Git says laid over live.
@@ -488,7 +494,9 @@ mod tests {
         let mut object = body.clone();
         object["data"] = git;
         let base = base.map(config_map);
-        super::object(Seen { after: Some(&object), base: base.as_ref(), ..seen(&desired, &live, &body) })
+        let manifest = desired.manifest.body();
+        let seen = seen(&desired, &live, &body);
+        super::object(Seen { manifest: &manifest, after: Some(&object), base: base.as_ref(), ..seen })
     }
 
     #[test]

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     config::{Config, Paths, nearest},
     git::CommitId,
+    object::{Manifest, PackedManifest},
     render::{self, Rendered},
 };
 use std::{
@@ -175,11 +176,14 @@ impl Engine {
         let mut rendered = Rendered::clone(&*application.render(&source, session.as_ref()).await?);
         if let Some(session) = &session {
             let desired = application.desired(&source, session).await?;
-            let hooks = desired.hooks.iter().map(|(manifest, _)| manifest.clone());
+            let hooks = desired.hooks.iter().filter_map(|(manifest, _)| PackedManifest::new(manifest.clone()).ok());
             rendered.manifests = desired.objects.iter().map(|object| object.manifest.clone()).chain(hooks).collect();
             rendered.issues.clone_from(&desired.issues);
         }
-        let places = order::places(&rendered.manifests);
+        let read: Vec<Manifest> = rendered.manifests.iter().map(PackedManifest::read).collect();
+        let providers: Vec<Manifest> =
+            read.iter().filter(|manifest| order::is_provider(&manifest.id)).cloned().collect();
+        let places = order::places(read.iter().map(|manifest| (&manifest.id, order::wave(manifest))), &providers);
         rendered.manifests.sort_by_cached_key(|manifest| places.get(&manifest.id).cloned());
         Ok(Arc::new(rendered))
     }

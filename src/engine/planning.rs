@@ -16,7 +16,7 @@ use super::{
 use crate::{
     cluster::{Conflict, Resource, Session},
     config,
-    object::{GroupKind, ObjectId, Severity, canonical_json, is_secret, sha256_hex},
+    object::{GroupKind, ObjectId, Severity, canonical_json, sha256_hex},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -120,7 +120,7 @@ impl Application {
             .iter()
             .zip(&examined.found)
             .filter(|(object, _)| object.resource.is_ok())
-            .map(|(object, found)| (object.manifest.id.clone(), found.body(object).clone()))
+            .map(|(object, found)| (object.manifest.id.clone(), found.body(object)))
             .collect();
         let options = json!({
             "renderer": examined.desired.rendered.renderer,
@@ -335,7 +335,7 @@ fn bound_step(object: &DesiredObject, action: Action, examined: &Examined) -> Op
     let live = found.mark(object);
     let conflicts = found.predicted.as_ref().and_then(Predicted::terms).map(|terms| terms.conflicts.clone());
     let place = examined.desired.order().places.get(&id)?.clone();
-    let (body, conflicts) = (found.body(object).clone(), conflicts.unwrap_or_default());
+    let (body, conflicts) = (found.body(object), conflicts.unwrap_or_default());
     Some(BoundStep { id, resource, action, place, body, live, conflicts })
 }
 
@@ -358,18 +358,17 @@ fn prune_step(id: &ObjectId, resource: &Resource, live: &crate::cluster::LiveObj
 /// What stands in the digest for the bytes sent. Of a Secret only key names and the blobs they come from, so that no digest can
 /// be used to guess a value.
 fn sent(object: &DesiredObject, found: &Found, inputs: &BTreeMap<&str, &str>) -> Value {
-    let body = match &found.left_alone {
-        // What is carried as it is live may move.
-        Some(left) => &left.sent.marked,
-        None if !is_secret(&object.manifest.body) => return json!({ "sha256": object.hash }),
-        None => &object.manifest.body,
-    };
-    if !is_secret(body) {
-        return json!({ "sha256": sha256_hex(canonical_json(body)) });
+    let id = &object.manifest.id;
+    let is_secret = id.group.is_empty() && id.kind == "Secret";
+    // What is carried as it is live may move.
+    let marked = found.left_alone.as_ref().map(|left| &left.sent.marked);
+    if !is_secret {
+        let hash = marked.map_or_else(|| object.hash.clone(), |marked| sha256_hex(canonical_json(marked)));
+        return json!({ "sha256": hash });
     }
-    let mut shape = body.clone();
-    let keys: Vec<&String> =
-        body.get("data").and_then(Value::as_object).map(|data| data.keys().collect()).unwrap_or_default();
+    let mut shape = marked.cloned().unwrap_or_else(|| object.manifest.body());
+    let keys: Vec<String> =
+        shape.get("data").and_then(Value::as_object).map(|data| data.keys().cloned().collect()).unwrap_or_default();
     shape["data"] = json!(keys);
     json!({ "shape": sha256_hex(canonical_json(&shape)), "blob": inputs.get(object.manifest.origin.path.as_str()) })
 }

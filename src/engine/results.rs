@@ -65,8 +65,8 @@ pub(in crate::engine) struct Results {
 
 impl Found {
     /// Returns what is sent of the object.
-    pub(in crate::engine) fn body<'a>(&'a self, object: &'a DesiredObject) -> &'a Value {
-        self.left_alone.as_ref().map_or(&object.manifest.body, |left| &left.sent.payload)
+    pub(in crate::engine) fn body(&self, object: &DesiredObject) -> Value {
+        self.left_alone.as_ref().map_or_else(|| object.manifest.body(), |left| left.sent.payload.clone())
     }
     /// Takes the mark of the live object that a step relies on. None: there is none. What cannot be read has no step; why
     /// stands for its digest.
@@ -75,7 +75,7 @@ impl Found {
         Some(match live.read() {
             Ok(live) => {
                 let ignored = self.left_alone.as_ref().map(|left| left.pointers(&live.body)).unwrap_or_default();
-                LiveMark::of(&object.manifest.id, &live, self.body(object), ignored)
+                LiveMark::of(&object.manifest.id, &live, &self.body(object), ignored)
             }
             Err(error) => LiveMark { uid: live.uid().to_owned(), digest: error.to_string(), uncounted: vec![] },
         })
@@ -323,9 +323,10 @@ impl Judge {
         let known = match &judging.live {
             Live::Present(known) if judging.object.resource.is_ok() => known,
             Live::Absent if judging.object.resource.is_ok() && self.verify && judging.askable => {
+                let body = manifest.body();
                 let question =
-                    Question { desired: &judging.object, body: &manifest.body, hash: &judging.object.hash, live: None };
-                let foreseen = foresee(&self.schemas, &manifest.body, None).ok();
+                    Question { desired: &judging.object, body: &body, hash: &judging.object.hash, live: None };
+                let foreseen = foresee(&self.schemas, &body, None).ok();
                 let answer = self.predictions.ask(&self.session, question, foreseen).await;
                 return self.done(&judging, &Value::Null, Some(answer.predicted), None, None);
             }
@@ -337,16 +338,17 @@ impl Judge {
                 return self.done(&judging, &Value::Null, Some(Predicted::Refused(error.to_string())), None, None);
             }
         };
+        let git = manifest.body();
         let mut left_alone = None;
         if self.rules.concern(&manifest.id) {
-            match self.rules.leave_alone(&manifest.id, &self.schemas, &live.body, &manifest.body) {
+            match self.rules.leave_alone(&manifest.id, &self.schemas, &live.body, &git) {
                 Ok(left) => left_alone = Some(Arc::new(left)),
                 Err(reason) => return self.done(&judging, &live.body, Some(Predicted::Failed(reason)), None, None),
             }
         }
         let (body, hash) = match &left_alone {
             Some(left) => (&left.sent.payload, Cow::Owned(sha256_hex(canonical_json(&left.sent.payload)))),
-            None => (&manifest.body, Cow::Borrowed(judging.object.hash.as_str())),
+            None => (&git, Cow::Borrowed(judging.object.hash.as_str())),
         };
         let question = Question { desired: &judging.object, body, hash: &hash, live: Some(&live) };
         let answer = self.answer(question, &live.body).await;
@@ -382,11 +384,6 @@ impl Judge {
         }
     }
 
-    fn seen<'a>(&'a self, judging: &'a Judging, body: &'a Value, predicted: Option<&'a Predicted>) -> Seen<'a> {
-        let (desired, live) = (&judging.object, &judging.live);
-        Seen { desired, live, body, predicted, after: None, base: None, schemas: &self.schemas, extras: self.extras }
-    }
-
     fn done(
         &self,
         judging: &Judging,
@@ -395,7 +392,17 @@ impl Judge {
         left_alone: Option<Arc<LeftAlone>>,
         blocked: Option<String>,
     ) -> Judged {
-        let comparison = Arc::new(compare::object(self.seen(judging, body, predicted.as_ref())));
+        let comparison = Arc::new(compare::object(Seen {
+            desired: &judging.object,
+            manifest: &judging.object.manifest.body(),
+            live: &judging.live,
+            body,
+            predicted: predicted.as_ref(),
+            after: None,
+            base: None,
+            schemas: &self.schemas,
+            extras: self.extras,
+        }));
         Judged::Done(judging.index, Found { comparison, live: judging.live.clone(), predicted, left_alone, blocked })
     }
 }
@@ -410,6 +417,7 @@ fn failed(object: &DesiredObject, live: &Live, schemas: &Schemas) -> Found {
     let predicted = Predicted::Failed("internal error in its comparison; the log has more".into());
     let comparison = compare::object(Seen {
         desired: object,
+        manifest: &Value::Null,
         live,
         body: &Value::Null,
         predicted: Some(&predicted),
@@ -440,6 +448,7 @@ fn attributed(
     let last_applied = base.is_none().then(|| last_applied(&body)).flatten();
     let comparison = compare::object(Seen {
         desired: object,
+        manifest: &object.manifest.body(),
         live: &waits.live,
         body: &body,
         predicted: Some(&waits.predicted),
