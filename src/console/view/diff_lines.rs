@@ -95,12 +95,8 @@ fn extras_title(ink: &Ink<'_>, width: usize) -> Line<'static> {
 fn extra_line(model: &Model, ink: &Ink<'_>, extra: &ExtraLine, width: usize, wrap: bool) -> Vec<Line<'static>> {
     let gutter = vec![ink.plain("   ")];
     let who = note_text(model, &Note::SetBy(extra.manager.clone(), extra.time.clone())).replace("live, set by ", "");
-    let body = vec![
-        ink.plain(format!("{}: ", extra.field)),
-        ink.plain(extra.value.clone()),
-        ink.span(Role::Muted, format!("   {} {who}", ink.glyphs.note)),
-    ];
-    broken(ink, gutter, body, width, wrap)
+    let body = vec![ink.plain(format!("{}: {}", extra.field, extra.value))];
+    noted(ink, broken(ink, gutter, body, width, wrap), who, 3, width)
 }
 
 /// Puts a long line on several, each after a gutter as wide as the first one's; or cuts it, and says so.
@@ -183,10 +179,26 @@ fn diff_line(
         let span = ink.span(role, part.clone());
         body.push(if *changed { span.patch_style(mark) } else { span });
     }
+    let left: usize = gutter.iter().map(Span::width).sum();
+    let mut lines = broken(ink, gutter, body, width, wrap);
     if let Some(note) = &line.note {
-        body.push(ink.span(Role::Muted, format!("   {} {}", ink.glyphs.note, note_text(model, note))));
+        lines = noted(ink, lines, note_text(model, note), left, width);
     }
-    broken(ink, gutter, body, width, wrap)
+    lines
+}
+
+/// Puts a note behind the last line, or below it, whole, where there is no room behind.
+fn noted(ink: &Ink<'_>, mut lines: Vec<Line<'static>>, note: String, left: usize, width: usize) -> Vec<Line<'static>> {
+    let note = format!("   {} {note}", ink.glyphs.note);
+    let used = lines.last().map_or(0, Line::width);
+    match lines.last_mut() {
+        Some(line) if used + text::width(&note) <= width => line.spans.push(ink.span(Role::Muted, note)),
+        _ => {
+            let note = ink.cut(&note, width.saturating_sub(left));
+            lines.push(Line::from(vec![ink.plain(" ".repeat(left)), ink.span(Role::Muted, note)]));
+        }
+    }
+    lines
 }
 
 /// Returns a note in words.
