@@ -232,8 +232,12 @@ async fn failure(
     }
     let live = smallest.live.as_ref().map_or_else(|| "none".to_owned(), Value::to_string);
     format!(
-        "{} differ ({} force={}): {detail}\n  steps {:#?}\n  live {live}\n  body {}\n  answer {}",
-        wrong.what, history.name, asked.force, history.steps, smallest.body, smallest.answer
+        "{}: {} differ: {detail}\n  steps {:#?}\n  live {live}\n  body {}\n  answer {}",
+        smallest.id(),
+        wrong.what,
+        history.steps,
+        smallest.body,
+        smallest.answer
     )
 }
 

@@ -284,3 +284,6 @@ fn first_error(errors: Vec<TypedError>) -> Unknown {
     let nothing = || TypedError { path: String::new(), message: String::new() };
     Unknown::LiveInvalid(errors.into_iter().next().unwrap_or_else(nothing))
 }
+
+#[cfg(test)]
+mod tests;

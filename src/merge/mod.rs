@@ -1,7 +1,17 @@
-//! What changes between two states of one object, and who owns what it has: pure functions, no I/O.
+//! Server-side apply in this process: what the server would make of an apply, what changes by it, and who owns what.
+//! Pure functions, no I/O.
 //!
-//! This is the boundary behind which prediction lives. Today the predicted object is the API server's answer to a
-//! dry-run (asked for by the engine); [`changes()`] and [`owners`] read it the same way whoever predicted it.
+//! [`merge()`] answers as kube-apiserver answers a dry-run: the merged object and its `managedFields`, or the conflicts, or
+//! what is wrong with the manifest; [`defaults::apply`] then makes of the object what the server would store. Both know
+//! a kind by the cluster's own OpenAPI documents ([`schema`]). [`changes()`] and [`Ownership`] read the live object and the
+//! predicted one the same way whoever predicted it.
+//!
+//! ```text
+//! schema    what a kind is            path, field_set   names of fields, sets of them (FieldsV1)
+//! typed     values seen through it    entry, conflict   who owns which
+//! apply     the algorithm             defaults          what the server does afterwards
+//! changes, alignment, ownership       what differs, and who owns it
+//! ```
 
 mod alignment;
 mod apply;
@@ -27,7 +37,7 @@ pub use field_set::{FieldSet, FieldsError};
 pub use leave_out::{LeftOut, leave_out};
 pub use live_content::live_content;
 pub use locate::{path_of, set_of};
-pub use ownership::{Owner, owned_by, owners};
+pub use ownership::{Owner, Ownership, owned_by, owners};
 pub use path::{Path, PathElement};
 pub use schema::{Schema, Schemas};
 pub use typed::TypedError;

@@ -1,7 +1,8 @@
-//! Who owns a field: `metadata.managedFields` read (FieldsV1 of Kubernetes' structured-merge-diff).
+//! Who owns a field: the entries of `metadata.managedFields`, looked up by the field's place in the live object.
 
+use super::{entry::values, field_set::FieldSet, path::PathElement, value::equal};
 use crate::object::Pointer;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// One manager's entry in `managedFields`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,30 +17,54 @@ pub struct Owner {
     pub time: Option<String>,
 }
 
-/// Returns the entries that own the field at `path` or a part of it (their field set has it, an ancestor leaf, or a descendant), newest first.
-///
-/// List items are found by key (`k:{…}`), value (`v:…`) or index (`i:…`) against the live object, so `path` is one of the
-/// live object: [`FieldChange::live_path`](super::FieldChange::live_path).
+/// The owners of one live object's fields, read once for any number of fields.
+#[derive(Clone, Debug)]
+pub struct Ownership<'a> {
+    live: &'a Value,
+    /// The entries with what they own; one whose fields cannot be read owns nothing.
+    entries: Vec<(&'a Value, FieldSet)>,
+}
+
+impl<'a> Ownership<'a> {
+    /// Reads the entries of a live object.
+    pub fn read(live: &'a Value) -> Self {
+        let fields = |entry: &Value| entry.get("fieldsV1").map(FieldSet::read)?.ok();
+        let entries = values(live).iter().map(|entry| (entry, fields(entry).unwrap_or_default())).collect();
+        Self { live, entries }
+    }
+
+    /// Returns the entries that own the field at `path` or a part of it (their field set has it, an ancestor leaf, or a
+    /// descendant), newest first.
+    ///
+    /// List items are found by key, value or index against the live object, so `path` is one of the live object:
+    /// [`FieldChange::live_path`](super::FieldChange::live_path).
+    pub fn owners(&self, path: &Pointer) -> Vec<Owner> {
+        let mut found: Vec<Owner> = self.entries_at(path).map(owner).collect();
+        // All times are UTC in one format, so their order is that of the texts; entries without a time come last.
+        found.sort_by(|a, b| b.time.cmp(&a.time));
+        found
+    }
+
+    /// Says whether `manager` has an `Apply` entry that owns the field at `path`.
+    pub fn is_owned_by(&self, path: &Pointer, manager: &str) -> bool {
+        let mut entries = self.entries_at(path);
+        entries.any(|entry| text(entry, "manager") == Some(manager) && text(entry, "operation") == Some("Apply"))
+    }
+
+    fn entries_at(&self, path: &Pointer) -> impl Iterator<Item = &'a Value> {
+        let owns = |fields: &FieldSet| !fields.is_empty() && reaches(fields, Some(self.live), &path.0);
+        self.entries.iter().filter(move |(_, fields)| owns(fields)).map(|(entry, _)| *entry)
+    }
+}
+
+/// Returns the owners of one field: see [`Ownership::owners`].
 pub fn owners(live: &Value, path: &Pointer) -> Vec<Owner> {
-    let mut found: Vec<Owner> = entries(live).filter(|entry| owns(entry, live, path)).map(owner).collect();
-    // All times are UTC in one format, so their order is that of the texts; entries without a time come last.
-    found.sort_by(|a, b| b.time.cmp(&a.time));
-    found
+    Ownership::read(live).owners(path)
 }
 
-/// Says whether `manager` has an `Apply` entry that owns the field at `path`.
+/// Says whether `manager` owns one field by apply: see [`Ownership::is_owned_by`].
 pub fn owned_by(live: &Value, path: &Pointer, manager: &str) -> bool {
-    entries(live)
-        .filter(|entry| text(entry, "manager") == Some(manager) && text(entry, "operation") == Some("Apply"))
-        .any(|entry| owns(entry, live, path))
-}
-
-fn entries(live: &Value) -> impl Iterator<Item = &Value> {
-    live.get("metadata")
-        .and_then(|metadata| metadata.get("managedFields"))
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
+    Ownership::read(live).is_owned_by(path, manager)
 }
 
 fn text<'a>(entry: &'a Value, field: &str) -> Option<&'a str> {
@@ -55,44 +80,30 @@ fn owner(entry: &Value) -> Owner {
     }
 }
 
-fn owns(entry: &Value, live: &Value, path: &Pointer) -> bool {
-    match entry.get("fieldsV1").and_then(Value::as_object) {
-        Some(fields) if !fields.is_empty() => reaches(fields, Some(live), &path.0),
-        _ => false,
-    }
-}
-
 /// Walks a field set along a path. At the path's end the set has the field, or a part of it.
-fn reaches(fields: &Map<String, Value>, live: Option<&Value>, path: &[String]) -> bool {
+fn reaches(fields: &FieldSet, live: Option<&Value>, path: &[String]) -> bool {
     let Some((segment, rest)) = path.split_first() else { return true };
-    let next: Option<&Value> = match live {
-        Some(Value::Object(map)) => map.get(segment),
-        Some(Value::Array(items)) => segment.parse::<usize>().ok().and_then(|at| items.get(at)),
+    let index = match live {
+        Some(Value::Array(_)) => segment.parse::<usize>().ok(),
         _ => None,
     };
-    let is_list = matches!(live, Some(Value::Array(_)));
-    fields.iter().any(|(element, inner)| {
-        let matches = if is_list {
-            segment.parse().is_ok_and(|at| is_item(element, at, next))
-        } else {
-            element.strip_prefix("f:") == Some(segment)
+    let next = match live {
+        Some(Value::Object(map)) => map.get(segment),
+        Some(Value::Array(items)) => index.and_then(|at| items.get(at)),
+        _ => None,
+    };
+    fields.parts().any(|(element, _, below)| {
+        let is_there = match element {
+            PathElement::Field(name) => !matches!(live, Some(Value::Array(_))) && name.as_ref() == segment,
+            PathElement::Key(key) => index.and(next).is_some_and(|item| {
+                key.iter().all(|(name, value)| item.get(name.as_ref()).is_some_and(|found| equal(found, value)))
+            }),
+            PathElement::Value(value) => index.and(next).is_some_and(|item| equal(item, value)),
+            PathElement::Index(at) => index.is_some_and(|index| i64::try_from(index) == Ok(*at)),
         };
         // A leaf is owned as a whole, with all that is below it.
-        matches && inner.as_object().is_none_or(|inner| inner.is_empty() || reaches(inner, next, rest))
+        is_there && (below.is_empty() || reaches(below, next, rest))
     })
-}
-
-/// Says whether a path element of a list means the item at index `at`.
-fn is_item(element: &str, at: usize, item: Option<&Value>) -> bool {
-    let json = |text: &str| serde_json::from_str::<Value>(text).ok();
-    if let Some(key) = element.strip_prefix("k:") {
-        let Some(Value::Object(key)) = json(key) else { return false };
-        item.is_some_and(|item| key.iter().all(|(name, value)| item.get(name) == Some(value)))
-    } else if let Some(value) = element.strip_prefix("v:") {
-        item.is_some() && json(value).as_ref() == item
-    } else {
-        element.strip_prefix("i:").and_then(|index| index.parse().ok()) == Some(at)
-    }
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ fn nothing(kind: Kind<'_>, live: &Value) -> Value {
     Value::Object(empty)
 }
 
-/// The zero value of a struct, as far as the live value has its fields.
+/// The zero value of a struct, as far as the live value has its fields. A Go value has null only where it is its zero.
 fn zero(schema: Type<'_>, live: &Value) -> Map<String, Value> {
     let Some(map) = schema.map() else { return Map::new() };
     let mut fields = Map::new();
@@ -46,7 +46,7 @@ fn zero(schema: Type<'_>, live: &Value) -> Map<String, Value> {
         let is_struct = field.value.default().and_then(Value::as_object).is_some_and(Map::is_empty);
         if is_struct && live.is_object() {
             fields.insert(name.clone(), Value::Object(zero(field.value, live)));
-        } else if field.required && field.value.list().is_some() {
+        } else if live.is_null() || field.required && field.value.list().is_some() {
             fields.insert(name.clone(), Value::Null);
         }
     }
