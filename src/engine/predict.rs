@@ -16,8 +16,9 @@ use tokio::sync::Semaphore;
 const DEADLINE: Duration = Duration::from_secs(30);
 /// Tries of one dry-run that the server was too busy for.
 const TRIES: usize = 4;
-/// Predictions kept; past it the memory is emptied and fills again.
-const KEPT: usize = 50_000;
+/// Predictions kept; past it the memory is emptied and fills again. Each holds a parsed object, and what an application found of its
+/// objects is kept by itself (`results`).
+const KEPT: usize = 256;
 
 /// What applying would give.
 #[derive(Clone, Debug, PartialEq)]
