@@ -30,7 +30,9 @@ fn desired(replicas: u32, line: usize) -> Arc<Desired> {
         resource: Ok(resource),
         needs: vec![],
     };
-    Arc::new(Desired { objects: vec![Arc::new(object)], ..Desired::default() })
+    let mut desired = Desired::default();
+    desired.objects.push(Arc::new(object));
+    Arc::new(desired)
 }
 
 fn body(replicas: u32, version: &str, available: u32) -> Value {
