@@ -242,7 +242,7 @@ impl OpenApi {
         let read = tokio::task::spawn_blocking(move || {
             let document = strip::descriptions(reply.bytes())?;
             drop(reply);
-            let schema = Schema::read(&document).map_err(|error| serde::de::Error::custom(error))?;
+            let schema = Schema::read(&document).map_err(serde::de::Error::custom)?;
             if let Some(disk) = disk {
                 disk.write(&key, &hash, &document);
             }

@@ -6,6 +6,7 @@ use super::{
     error::EngineError,
     fleet::{ActivityKind, Work},
     hub::Hub,
+    ignore::IgnoreRules,
     ledger::{LedgerReader, Objects},
     predict::Predictions,
     repository::RepositoryHandle,
@@ -76,6 +77,8 @@ pub(in crate::engine) struct Application {
     pub neighbours: Vec<String>,
     /// Predictions of its cluster.
     pub predictions: Arc<Predictions>,
+    /// Fields that are left alone.
+    pub ignore: Arc<IgnoreRules>,
     /// Its state in the cluster.
     pub ledger: LedgerReader,
     /// Wakes its worker.
@@ -118,6 +121,7 @@ impl Application {
         follow: bool,
     ) -> Self {
         let ledger = LedgerReader::new(&section.name);
+        let ignore = Arc::new(IgnoreRules::new(&section.ignore));
         Self {
             section,
             repository,
@@ -126,6 +130,7 @@ impl Application {
             claims,
             neighbours,
             predictions,
+            ignore,
             ledger,
             wake: Notify::new(),
             follow,

@@ -56,9 +56,10 @@ pub(in crate::engine) enum Since {
 }
 
 impl LiveMark {
-    /// Takes the mark of a live object; `payload` is what Git wants of it (null: nothing).
-    pub(in crate::engine) fn of(id: &ObjectId, live: &LiveObject, payload: &Value) -> Self {
-        let uncounted = controllers::uncounted(id, &live.body, payload);
+    /// Takes the mark of a live object; `payload` is what is sent of it (null: nothing), `ignored` what is left alone.
+    pub(in crate::engine) fn of(id: &ObjectId, live: &LiveObject, payload: &Value, ignored: Vec<Pointer>) -> Self {
+        let mut uncounted = controllers::uncounted(id, &live.body, payload);
+        uncounted.extend(ignored);
         Self { uid: live.uid.clone(), digest: live_digest(live, &uncounted), uncounted }
     }
 

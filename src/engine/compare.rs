@@ -3,17 +3,19 @@
 use super::{
     comparison::{Action, ApplicationState, Change, ChangeOrigin, ObjectComparison, ObjectState, Side, Sides},
     desired::DesiredObject,
+    extras,
     field::{contains, follow, pointer_of},
     order::{hook_annotation, keeps_itself},
-    predict::{Predicted, Prediction},
+    predict::Predicted,
 };
 use crate::{
     cluster::{CachedObject, Conflict, FIELD_MANAGER, Health, HealthStatus, LiveObject, health},
-    merge::{FieldChange, Op, changes, owners},
+    config::Extras,
+    merge::{FieldChange, Op, Schemas, changes, owners},
     object::{Manifest, Mask, ObjectId, Origin, PackedManifest, Pointer, is_secret, mask_pair, mask_secret},
 };
 use serde_json::Value;
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// What is known of the live side of one object.
 #[derive(Clone, Debug)]
@@ -26,44 +28,59 @@ pub(in crate::engine) enum Live {
     Unreadable(String),
 }
 
-/// Compares one desired object. `body` is the live object, read; `base` is what was applied last, where that is known.
-pub(in crate::engine) fn object(
-    desired: &DesiredObject,
-    live: &Live,
-    body: &Value,
-    predicted: Option<&Predicted>,
-    base: Option<&Value>,
-) -> ObjectComparison {
-    let manifest = &desired.manifest;
+/// Everything that one object is compared from.
+#[derive(Clone, Copy)]
+pub(in crate::engine) struct Seen<'a> {
+    /// What Git says.
+    pub desired: &'a DesiredObject,
+    /// Its manifest, read.
+    pub manifest: &'a Value,
+    /// What the cluster has.
+    pub live: &'a Live,
+    /// The live object, read; null where there is none.
+    pub body: &'a Value,
+    /// How well it is known what applying would give.
+    pub predicted: Option<&'a Predicted>,
+    /// What applying would give; none: what is there.
+    pub after: Option<&'a Value>,
+    /// What was applied last, where that is known.
+    pub base: Option<&'a Value>,
+    /// The cluster's schemas.
+    pub schemas: &'a Schemas,
+    /// What extras mean.
+    pub extras: Extras,
+}
+
+/// Compares one desired object.
+pub(in crate::engine) fn object(seen: Seen<'_>) -> ObjectComparison {
+    let manifest = &seen.desired.manifest;
     // A desired object is no hook: those are set apart.
     let mut out = blank(&manifest.id, &manifest.version, &manifest.origin);
-    if let Err(reason) = &desired.resource {
+    if let Err(reason) = &seen.desired.resource {
         return unknown(out, manifest, reason.clone());
     }
-    let live = match live {
+    let live = match seen.live {
         Live::Unreadable(reason) => return unknown(out, manifest, reason.clone()),
         Live::Absent => {
             out.state = ObjectState::Missing;
             out.action = Action::Create;
             out.health = HealthStatus::Missing;
             out.sides.desired = Some(Side::new(&mask_secret(&manifest.read())));
-            if let Some(Predicted::Refused(reason)) = predicted {
+            if let Some(Predicted::Refused(reason)) = seen.predicted {
                 out.error = Some(reason.clone());
             }
             return out;
         }
         Live::Present(live) => live,
     };
+    let body = seen.body;
     let judged = live.health_of(body).clone();
     describe_live(&mut out, live.uid(), live.resource_version(), judged);
-    let (object, conflicts): (&Value, &[Conflict]) = match predicted {
-        Some(Predicted::Verified(prediction)) => {
-            let Prediction { object, conflicts, .. } = prediction.as_ref();
-            (object, conflicts)
-        }
-        Some(Predicted::Estimated(object, reason)) => {
+    let terms = match seen.predicted {
+        Some(Predicted::Verified(terms) | Predicted::Foreseen(terms)) => terms,
+        Some(Predicted::Estimated(terms, reason)) => {
             out.message = format!("estimated, {reason}");
-            (object, &[])
+            terms
         }
         Some(Predicted::Refused(reason) | Predicted::Failed(reason)) => {
             out.sides.live = Some(live_side(live, body));
@@ -71,22 +88,23 @@ pub(in crate::engine) fn object(
         }
         None => return unknown(out, manifest, "not compared yet".into()),
     };
-    let fields = changes(body, object);
+    let after = seen.after.unwrap_or(body);
+    let fields = seen.after.map(|after| changes(body, after)).unwrap_or_default();
     out.sides = if is_secret(body) {
-        let (live, desired) = mask_pair(Some(body), Some(object));
+        let (live, desired) = mask_pair(Some(body), Some(after));
         Sides { live: live.as_ref().map(Side::new), desired: desired.as_ref().map(Side::new) }
     } else {
         let live = live_side(live, body);
         // Nothing would change, so the two sides are one.
-        let desired = if fields.is_empty() { Arc::clone(&live) } else { Side::new(object) };
+        let desired = if fields.is_empty() { Arc::clone(&live) } else { Side::new(after) };
         Sides { live: Some(live), desired: Some(desired) }
     };
     let attribute = Attribution {
         live: body,
-        predicted: object,
-        manifest: &manifest.body(),
-        base,
-        conflicts,
+        predicted: after,
+        manifest: seen.manifest,
+        base: seen.base,
+        conflicts: &terms.conflicts,
         id: manifest.id.clone(),
     };
     out.changes = fields.into_iter().map(|field| attribute.change(field)).collect();
@@ -94,7 +112,56 @@ pub(in crate::engine) fn object(
         out.state = ObjectState::Changed;
         out.action = Action::Update;
     }
+    let spelled = spellings(&seen, &attribute, &out.changes);
+    if let Some(first) = spelled.first()
+        && out.changes.is_empty()
+    {
+        let remedy = format!(
+            "write it as {} has it, and the conflict is gone",
+            first.manager.as_deref().unwrap_or("the cluster")
+        );
+        out.message =
+            format!("{} is the same value, spelled differently: {remedy}", Pointer::from(first.path.as_str()).dotted());
+    }
+    out.changes.extend(spelled);
+    if seen.extras != Extras::Hide {
+        out.extras = extras::of(seen.schemas, &manifest.id, body, seen.manifest);
+    }
+    // Where extras count, they are the cluster's movement.
+    if seen.extras == Extras::Drift && !out.extras.is_empty() {
+        out.state = ObjectState::Changed;
+    }
     out
+}
+
+/// Conflicts about values that would not change: only the spelling differs (`0.1` and `100m`), or the server's defaults do.
+fn spellings(seen: &Seen<'_>, attribute: &Attribution<'_>, changes: &[Change]) -> Vec<Change> {
+    let conflicts = attribute.conflicts.iter();
+    let pointers: BTreeSet<Pointer> = conflicts
+        .map(|conflict| pointer_of(&conflict.field, seen.body))
+        .filter(|pointer| !pointer.0.is_empty())
+        .collect();
+    pointers
+        .into_iter()
+        .filter(|pointer| {
+            !changes.iter().any(|change| {
+                let changed = Pointer::from(change.path.as_str());
+                pointer.covers(&changed) || changed.covers(pointer)
+            })
+        })
+        .filter_map(|pointer| {
+            let live = pointer.get(seen.body)?.clone();
+            let desired = follow(&pointer, seen.body, attribute.manifest)?.clone();
+            let field = FieldChange {
+                live_path: pointer.clone(),
+                path: pointer,
+                op: Op::Replace,
+                live: Some(live),
+                desired: Some(desired),
+            };
+            Some(Change { same_value: true, ..attribute.change(field) })
+        })
+        .collect()
 }
 
 /// Describes a live object that Git no longer has, though the inventory does.
@@ -382,6 +449,7 @@ mod tests {
     use super::*;
     use crate::cluster::Resource;
     use serde_json::json;
+    use std::sync::LazyLock;
 
     fn config_map(data: Value) -> Value {
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "env", "namespace": "shop"}, "data": data})
@@ -410,14 +478,25 @@ mod tests {
         (Live::Present(Arc::new(CachedObject::of(&body))), body)
     }
 
+    static SCHEMAS: LazyLock<Schemas> = LazyLock::new(Schemas::default);
+    static VERIFIED: LazyLock<Predicted> = LazyLock::new(|| Predicted::Verified(Arc::default()));
+
+    fn seen<'a>(desired: &'a DesiredObject, live: &'a Live, body: &'a Value) -> Seen<'a> {
+        let (after, base) = (None, None);
+        let (schemas, manifest, extras) = (&*SCHEMAS, body, Extras::Show);
+        Seen { desired, manifest, live, body, predicted: Some(&VERIFIED), after, base, schemas, extras }
+    }
+
     /// Compares data as the server would predict it: what Git says laid over live.
     fn compared(git: Value, cluster: Value, base: Option<Value>) -> ObjectComparison {
         let desired = desired(config_map(git.clone()));
         let (live, body) = live(config_map(cluster));
         let mut object = body.clone();
         object["data"] = git;
-        let predicted = Predicted::Verified(Arc::new(Prediction { object, conflicts: vec![], warnings: vec![] }));
-        super::object(&desired, &live, &body, Some(&predicted), base.map(config_map).as_ref())
+        let base = base.map(config_map);
+        let manifest = desired.manifest.body();
+        let seen = seen(&desired, &live, &body);
+        super::object(Seen { manifest: &manifest, after: Some(&object), base: base.as_ref(), ..seen })
     }
 
     #[test]
@@ -450,9 +529,8 @@ mod tests {
         let body = |value: &str| json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "shop"}, "data": {"k": value}});
         let (git, cluster, base) = (body("Z2l0"), body("bGl2ZQ=="), body("YmFzZQ=="));
         let desired = desired(git.clone());
-        let predicted = Predicted::Verified(Arc::new(Prediction { object: git, conflicts: vec![], warnings: vec![] }));
         let (live, body) = live(cluster);
-        let compared = object(&desired, &live, &body, Some(&predicted), Some(&base));
+        let compared = object(Seen { after: Some(&git), base: Some(&base), ..seen(&desired, &live, &body) });
         let change = compared.changes.iter().find(|change| change.path == "/data/k").unwrap();
         assert!(change.masked);
         assert_eq!((&change.live, &change.desired), (&json!({"masked": "changed"}), &json!({"masked": "changed"})));
@@ -467,9 +545,8 @@ mod tests {
         let synced = compared(json!({"a": "1"}), json!({"a": "1"}), None);
         let drifted = compared(json!({"b": "1"}), json!({"b": "2"}), Some(json!({"b": "1"})));
         let moved = compared(json!({"b": "2"}), json!({"b": "1"}), Some(json!({"b": "1"})));
-        let missing = object(&desired(config_map(json!({}))), &Live::Absent, &Value::Null, None, None);
-        let unreadable =
-            object(&desired(config_map(json!({}))), &Live::Unreadable("403".into()), &Value::Null, None, None);
+        let missing = object(seen(&desired(config_map(json!({}))), &Live::Absent, &Value::Null));
+        let unreadable = object(seen(&desired(config_map(json!({}))), &Live::Unreadable("403".into()), &Value::Null));
         let state = |objects: &[&ObjectComparison]| {
             let objects: Vec<_> = objects.iter().map(|object| Arc::new((*object).clone())).collect();
             application_state(&objects, false)

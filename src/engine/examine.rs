@@ -9,7 +9,6 @@ use super::{
     fleet::Work,
     ledger::Ledger,
     order::keeps_itself,
-    predict::Predicted,
     results::Found,
 };
 use crate::{
@@ -37,8 +36,8 @@ const CLAIMS: Duration = Duration::from_secs(20);
 pub(in crate::engine) struct Look {
     /// Wait for the repository's server; else a mirror that is there is good enough.
     pub fresh: bool,
-    /// Dry-run creates too.
-    pub verify_creates: bool,
+    /// Ask the server about everything that a sync would change.
+    pub verify: bool,
     /// Show what is being done.
     pub show: bool,
     /// Whether objects gone from Git count as prunes.
@@ -395,12 +394,8 @@ impl Examined {
             .map(Arc::as_ref)
             .filter(|object| object.action != Action::None && object.hook.is_none())
     }
-    /// Returns the live side of a desired object.
-    pub(in crate::engine) fn live(&self, id: &ObjectId) -> Option<&Live> {
-        Some(&self.found.get(self.desired.position(id)?)?.live)
-    }
-    /// Returns what applying a desired object would give; the object itself is in the comparison only.
-    pub(in crate::engine) fn predicted(&self, id: &ObjectId) -> Option<&Predicted> {
-        self.found.get(self.desired.position(id)?)?.predicted.as_ref()
+    /// Returns what was found of a desired object.
+    pub(in crate::engine) fn found(&self, id: &ObjectId) -> Option<&Found> {
+        self.found.get(self.desired.position(id)?)
     }
 }

@@ -10,10 +10,11 @@ use super::{
     examine::{Examined, Look},
     plan::{Choices, Confirmation, Counts, Plan, PlanWarning, Step},
     predict::Predicted,
+    results::Found,
     warnings,
 };
 use crate::{
-    cluster::{CachedObject, Conflict, Resource, Session},
+    cluster::{Conflict, Resource, Session},
     config,
     object::{GroupKind, ObjectId, Severity, canonical_json, sha256_hex},
 };
@@ -42,7 +43,7 @@ impl Application {
             None => At::Configured,
         };
         let prune = choices.prune.unwrap_or(self.section.prune);
-        let look = Look { fresh: true, verify_creates: true, show: false, prune };
+        let look = Look { fresh: true, verify: true, show: false, prune };
         let examined = self.examine(&at, look).await?;
         self.check_choices(choices, &examined)?;
         Ok(self.bind(choices, examined, prune).await)
@@ -94,7 +95,8 @@ impl Application {
         steps.extend(prunes);
 
         let verified = |step: &BoundStep| {
-            step.action == Action::Prune || matches!(examined.predicted(&step.id), Some(Predicted::Verified(_)))
+            let predicted = || examined.found(&step.id)?.predicted.as_ref();
+            step.action == Action::Prune || matches!(predicted(), Some(Predicted::Verified(_)))
         };
         let visible: Vec<Step> = steps
             .iter()
@@ -116,8 +118,9 @@ impl Application {
             .desired
             .objects
             .iter()
-            .filter(|object| object.resource.is_ok())
-            .map(|object| (object.manifest.id.clone(), object.manifest.body()))
+            .zip(&examined.found)
+            .filter(|(object, _)| object.resource.is_ok())
+            .map(|(object, found)| (object.manifest.id.clone(), found.body(object)))
             .collect();
         let options = json!({
             "renderer": examined.desired.rendered.renderer,
@@ -200,9 +203,9 @@ impl Application {
             notes.push(PlanWarning { typed: true, ..plain("source-moved", String::new(), message) });
         }
         for (object, found) in examined.desired.objects.iter().zip(&examined.found) {
-            if let Some(Predicted::Verified(prediction)) = &found.predicted {
+            if let Some(terms) = found.predicted.as_ref().and_then(Predicted::terms) {
                 let id = &object.manifest.id;
-                notes.extend(prediction.warnings.iter().map(|text| plain("api-server", id.to_string(), text.clone())));
+                notes.extend(terms.warnings.iter().map(|text| plain("api-server", id.to_string(), text.clone())));
             }
         }
         notes
@@ -221,20 +224,23 @@ impl Application {
         if examined.ledger.inventory_unreadable {
             return Some(examined.ledger.problems.join("; "));
         }
-        for object in &examined.desired.objects {
+        for (object, found) in examined.desired.objects.iter().zip(&examined.found) {
             let id = &object.manifest.id;
             let left_out = choices.skip.contains(id) || !choices.only.is_empty() && !choices.only.contains(id);
             if left_out || object.resource.is_err() {
                 continue;
             }
-            match (examined.live(id), examined.predicted(id)) {
+            if let Some(reason) = &found.blocked {
+                return Some(format!("{id}: {reason}"));
+            }
+            match (&found.live, &found.predicted) {
                 (_, Some(Predicted::Refused(reason))) => {
                     return Some(format!("the cluster refuses {id}: {reason}; mend it or leave it out (--skip {id})"));
                 }
                 (_, Some(Predicted::Estimated(_, reason))) => {
                     return Some(format!("estimated, not verified: {reason}"));
                 }
-                (Some(Live::Unreadable(reason)), _) | (_, Some(Predicted::Failed(reason))) => {
+                (Live::Unreadable(reason), _) | (_, Some(Predicted::Failed(reason))) => {
                     return Some(format!("{id} cannot be compared: {reason}; leave it out with --skip {id}"));
                 }
                 _ => {}
@@ -269,26 +275,26 @@ impl Application {
             .desired
             .objects
             .iter()
-            .map(|object| {
+            .zip(&examined.found)
+            .map(|(object, found)| {
                 let id = object.manifest.id.clone();
                 let value = if left_out.contains(&id) {
                     json!({ "object": id, "leftOut": true })
                 } else {
-                    let live = match examined.live(&id) {
-                        Some(Live::Present(live)) if id.group.is_empty() && id.kind == "Secret" => {
+                    let live = match &found.live {
+                        Live::Present(live) if id.group.is_empty() && id.kind == "Secret" => {
                             json!({ "uid": live.uid(), "resourceVersion": live.resource_version() })
                         }
-                        Some(Live::Present(live)) => {
-                            let mark = mark_of(&id, live, &object.manifest.body());
-                            json!({ "uid": mark.uid, "content": mark.digest })
-                        }
-                        _ => json!("absent"),
+                        _ => match found.mark(object) {
+                            Some(mark) => json!({ "uid": mark.uid, "content": mark.digest }),
+                            None => json!("absent"),
+                        },
                     };
                     let step = acting.get(&id);
                     json!({
                         "object": id,
                         "version": object.manifest.version,
-                        "send": sent(object, &inputs),
+                        "send": sent(object, found, &inputs),
                         "live": live,
                         "action": step.map_or(Action::None, |step| step.action),
                         "conflicts": step.map(|step| conflict_set(&step.conflicts)).unwrap_or_default(),
@@ -325,24 +331,12 @@ impl Application {
 fn bound_step(object: &DesiredObject, action: Action, examined: &Examined) -> Option<BoundStep> {
     let id = object.manifest.id.clone();
     let resource: Resource = object.resource.clone().ok()?;
-    let live = match examined.live(&id) {
-        Some(Live::Present(live)) => Some(mark_of(&id, live, &object.manifest.body())),
-        _ => None,
-    };
-    let conflicts = match examined.predicted(&id) {
-        Some(Predicted::Verified(prediction)) => prediction.conflicts.clone(),
-        _ => Vec::new(),
-    };
+    let found = examined.found(&id)?;
+    let live = found.mark(object);
+    let conflicts = found.predicted.as_ref().and_then(Predicted::terms).map(|terms| terms.conflicts.clone());
     let place = examined.desired.order().places.get(&id)?.clone();
-    Some(BoundStep { id, resource, action, place, body: object.manifest.body(), live, conflicts })
-}
-
-/// As [`LiveMark::of`]. What cannot be read has no step; why stands for its digest.
-fn mark_of(id: &ObjectId, live: &CachedObject, payload: &Value) -> LiveMark {
-    match live.read() {
-        Ok(live) => LiveMark::of(id, &live, payload),
-        Err(error) => LiveMark { uid: live.uid().to_owned(), digest: error.to_string(), uncounted: vec![] },
-    }
+    let (body, conflicts) = (found.body(object), conflicts.unwrap_or_default());
+    Some(BoundStep { id, resource, action, place, body, live, conflicts })
 }
 
 fn prune_step(id: &ObjectId, resource: &Resource, live: &crate::cluster::LiveObject) -> BoundStep {
@@ -356,22 +350,25 @@ fn prune_step(id: &ObjectId, resource: &Resource, live: &crate::cluster::LiveObj
             id: id.clone(),
         },
         body: Value::Null,
-        live: Some(LiveMark::of(id, live, &Value::Null)),
+        live: Some(LiveMark::of(id, live, &Value::Null, vec![])),
         conflicts: vec![],
     }
 }
 
 /// What stands in the digest for the bytes sent. Of a Secret only key names and the blobs they come from, so that no digest can
 /// be used to guess a value.
-fn sent(object: &DesiredObject, inputs: &BTreeMap<&str, &str>) -> Value {
+fn sent(object: &DesiredObject, found: &Found, inputs: &BTreeMap<&str, &str>) -> Value {
     let id = &object.manifest.id;
-    if !(id.group.is_empty() && id.kind == "Secret") {
-        return json!({ "sha256": object.hash });
+    let is_secret = id.group.is_empty() && id.kind == "Secret";
+    // What is carried as it is live may move.
+    let marked = found.left_alone.as_ref().map(|left| &left.sent.marked);
+    if !is_secret {
+        let hash = marked.map_or_else(|| object.hash.clone(), |marked| sha256_hex(canonical_json(marked)));
+        return json!({ "sha256": hash });
     }
-    let body = object.manifest.body();
-    let mut shape = body.clone();
-    let keys: Vec<&String> =
-        body.get("data").and_then(Value::as_object).map(|data| data.keys().collect()).unwrap_or_default();
+    let mut shape = marked.cloned().unwrap_or_else(|| object.manifest.body());
+    let keys: Vec<String> =
+        shape.get("data").and_then(Value::as_object).map(|data| data.keys().cloned().collect()).unwrap_or_default();
     shape["data"] = json!(keys);
     json!({ "shape": sha256_hex(canonical_json(&shape)), "blob": inputs.get(object.manifest.origin.path.as_str()) })
 }

@@ -2,23 +2,27 @@
 
 use super::{
     application::Application,
+    approval::LiveMark,
     bounded::bounded,
-    compare::{self, Live},
-    comparison::ObjectComparison,
+    compare::{self, Live, Seen},
+    comparison::{Action, ObjectComparison},
     desired::{Desired, DesiredObject},
     examine::Look,
     fleet::Work,
+    ignore::{IgnoreRules, LeftAlone},
     ledger::Ledger,
-    predict::{Predicted, Prediction, Predictions},
+    predict::{Answer, Predicted, Predictions, Question, foresee},
 };
 use crate::{
     cluster::Session,
-    merge::changes,
-    object::{ObjectId, Packed},
+    config::Extras,
+    merge::{Schemas, changes},
+    object::{ObjectId, Packed, canonical_json, join_api_version, sha256_hex},
 };
 use futures::{FutureExt, StreamExt};
 use serde_json::Value;
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{
         Arc,
@@ -36,8 +40,12 @@ pub(in crate::engine) struct Found {
     pub comparison: Arc<ObjectComparison>,
     /// The live side that was looked at.
     pub live: Live,
-    /// What applying would give, without the object itself.
+    /// How well it is known what applying would give.
     pub predicted: Option<Predicted>,
+    /// What of it is left alone, where a rule of the configuration says so.
+    pub left_alone: Option<Arc<LeftAlone>>,
+    /// Why it cannot be applied all the same.
+    pub blocked: Option<String>,
 }
 
 /// What was found of one object, and what from.
@@ -55,6 +63,25 @@ pub(in crate::engine) struct Results {
     kept: HashMap<ObjectId, Kept>,
 }
 
+impl Found {
+    /// Returns what is sent of the object.
+    pub(in crate::engine) fn body(&self, object: &DesiredObject) -> Value {
+        self.left_alone.as_ref().map_or_else(|| object.manifest.body(), |left| left.sent.payload.clone())
+    }
+    /// Takes the mark of the live object that a step relies on. None: there is none. What cannot be read has no step; why
+    /// stands for its digest.
+    pub(in crate::engine) fn mark(&self, object: &DesiredObject) -> Option<LiveMark> {
+        let Live::Present(live) = &self.live else { return None };
+        Some(match live.read() {
+            Ok(live) => {
+                let ignored = self.left_alone.as_ref().map(|left| left.pointers(&live.body)).unwrap_or_default();
+                LiveMark::of(&object.manifest.id, &live, &self.body(object), ignored)
+            }
+            Err(error) => LiveMark { uid: live.uid().to_owned(), digest: error.to_string(), uncounted: vec![] },
+        })
+    }
+}
+
 impl Results {
     /// Returns what is still true of an object.
     fn of(&self, epoch: &str, object: &DesiredObject, live: &Live, base: Option<&str>) -> Option<Found> {
@@ -63,7 +90,7 @@ impl Results {
             return None;
         }
         let comparison = compare::refreshed(&kept.found.comparison, object, &kept.found.live, live)?;
-        Some(Found { comparison, live: live.clone(), predicted: kept.found.predicted.clone() })
+        Some(Found { comparison, live: live.clone(), ..kept.found.clone() })
     }
     /// Keeps what was found, and forgets the objects that are not among it.
     fn keep(&mut self, epoch: &str, desired: &Desired, bases: &[Option<String>], found: &[Found]) {
@@ -73,7 +100,7 @@ impl Results {
         for ((object, base), found) in desired.objects.iter().zip(bases).zip(found) {
             let id = &object.manifest.id;
             // What could not be found out may be found out the next time.
-            if matches!(&found.predicted, Some(predicted) if !matches!(predicted, Predicted::Verified(_))) {
+            if matches!(&found.predicted, Some(Predicted::Estimated(..) | Predicted::Failed(_))) {
                 self.kept.remove(id);
                 continue;
             }
@@ -102,9 +129,12 @@ impl Results {
 /// A live object with what applying would make of it, where the two differ: it waits for its base.
 struct Differing {
     index: usize,
-    live: Packed,
+    live: Live,
+    body: Packed,
+    after: Packed,
     predicted: Predicted,
-    object: Packed,
+    left_alone: Option<Arc<LeftAlone>>,
+    blocked: Option<String>,
 }
 
 /// What became of one object's prediction.
@@ -136,15 +166,16 @@ impl Application {
             let objects = desired.objects.iter().zip(&live).zip(&bases);
             objects
                 .map(|((object, live), base)| {
-                    // A create is dry-run for a plan only.
-                    let asks = look.verify_creates && matches!(live, Live::Absent);
-                    if asks { None } else { results.of(&epoch, object, live, base.as_deref()) }
+                    // What a plan would change, the server is asked about.
+                    let known = results.of(&epoch, object, live, base.as_deref())?;
+                    (!look.verify || known.comparison.action == Action::None).then_some(known)
                 })
                 .collect()
         };
         let missing: Vec<usize> = (0..found.len()).filter(|index| found[*index].is_none()).collect();
         let mut differing = Vec::new();
-        for judged in self.judge(desired, &live, &missing, session, look).await {
+        let schemas = self.schemas(desired, &missing, session).await;
+        for judged in self.judge(desired, &live, &missing, session, &schemas, look).await {
             match judged {
                 Judged::Done(index, done) => found[index] = Some(done),
                 Judged::Differs(waits) => differing.push(waits),
@@ -159,18 +190,35 @@ impl Application {
                 let index = waits.index;
                 let id = &desired.objects[index].manifest.id;
                 complete &= known.contains_key(id) || bases[index].is_none();
-                found[index] = Some(attributed(&desired.objects[index], &live[index], waits, known.get(id)));
+                let base = known.get(id);
+                found[index] = Some(attributed(&desired.objects[index], waits, base, &schemas, self.section.extras));
             }
         }
         let found: Vec<Found> = found
             .into_iter()
             .enumerate()
-            .map(|(index, found)| found.unwrap_or_else(|| failed(&desired.objects[index], &live[index])))
+            .map(|(index, found)| found.unwrap_or_else(|| failed(&desired.objects[index], &live[index], &schemas)))
             .collect();
-        if keep && complete && !look.verify_creates {
+        if keep && complete && !look.verify {
             self.results().keep(&epoch, desired, &bases, &found);
         }
         found
+    }
+
+    /// Returns the schemas of these objects' kinds. Where they cannot be had the server is asked about each object.
+    async fn schemas(&self, desired: &Desired, missing: &[usize], session: &Session) -> Arc<Schemas> {
+        let versions: BTreeSet<String> = missing
+            .iter()
+            .map(|index| &desired.objects[*index].manifest)
+            .map(|manifest| join_api_version(&manifest.id.group, &manifest.version))
+            .collect();
+        match session.schemas(&versions).await {
+            Ok(schemas) => schemas,
+            Err(error) => {
+                tracing::info!(application = self.section.name, %error, "the cluster's schemas cannot be read");
+                Arc::default()
+            }
+        }
     }
 
     async fn judge(
@@ -179,36 +227,40 @@ impl Application {
         live: &[Live],
         missing: &[usize],
         session: &Session,
+        schemas: &Arc<Schemas>,
         look: Look,
     ) -> Vec<Judged> {
         let absent = |id: &ObjectId| {
             desired.position(id).is_none_or(|index| matches!(live.get(index), None | Some(Live::Absent)))
         };
-        let work: Vec<(usize, bool)> = missing
-            .iter()
-            .map(|index| {
-                let creates = look.verify_creates && !desired.objects[*index].needs.iter().any(absent);
-                (*index, creates)
-            })
-            .collect();
-        let total = work.len();
+        let total = missing.len();
         let mut judged = Vec::with_capacity(total);
         // Reading and predicting costs the processor: the work is spread over the runtime's threads.
         let share = total.div_ceil(std::thread::available_parallelism().map_or(2, usize::from)).max(TELL_EVERY);
         let done = Arc::new(AtomicUsize::new(0));
         let mut tasks = tokio::task::JoinSet::new();
-        for share in work.chunks(share) {
-            let work: Vec<_> = share
+        for share in missing.chunks(share) {
+            let work: Vec<Judging> = share
                 .iter()
-                .map(|(index, creates)| (*index, *creates, Arc::clone(&desired.objects[*index]), live[*index].clone()))
+                .map(|index| {
+                    let object = Arc::clone(&desired.objects[*index]);
+                    let askable = !object.needs.iter().any(absent);
+                    Judging { index: *index, object, live: live[*index].clone(), askable }
+                })
                 .collect();
-            let (session, predictions, done) = (session.clone(), Arc::clone(&self.predictions), Arc::clone(&done));
+            let judge = Arc::new(Judge {
+                session: session.clone(),
+                predictions: Arc::clone(&self.predictions),
+                schemas: Arc::clone(schemas),
+                rules: Arc::clone(&self.ignore),
+                extras: self.section.extras,
+                verify: look.verify,
+            });
+            let done = Arc::clone(&done);
             tasks.spawn(async move {
                 let mut judged = Vec::with_capacity(work.len());
-                let mut answers = bounded(work.into_iter().map(|(index, creates, object, live)| {
-                    let (session, predictions) = (&session, &predictions);
-                    async move { judge_one(index, &object, &live, creates, session, predictions).await }.boxed()
-                }));
+                let judge = &judge;
+                let mut answers = bounded(work.into_iter().map(|one| async move { judge.one(one).await }.boxed()));
                 while let Some(answer) = answers.next().await {
                     done.fetch_add(1, Ordering::Relaxed);
                     judged.push(answer);
@@ -245,91 +297,168 @@ impl Application {
     }
 }
 
-async fn judge_one(
+/// One object that is to be judged.
+struct Judging {
     index: usize,
-    object: &DesiredObject,
-    live: &Live,
-    creates: bool,
-    session: &Session,
-    predictions: &Predictions,
-) -> Judged {
-    let found = |body: &Value, predicted: Option<Predicted>| {
-        let comparison = Arc::new(compare::object(object, live, body, predicted.as_ref(), None));
-        Judged::Done(index, Found { comparison, live: live.clone(), predicted: predicted.map(|it| slim(it).0) })
-    };
-    let known = match live {
-        Live::Present(known) if object.resource.is_ok() => known,
-        Live::Absent if object.resource.is_ok() && creates => {
-            return found(&Value::Null, Some(predictions.of(session, object, None).await));
+    object: Arc<DesiredObject>,
+    live: Live,
+    /// What it needs is there, so the server can answer about it.
+    askable: bool,
+}
+
+/// What objects are judged by.
+struct Judge {
+    session: Session,
+    predictions: Arc<Predictions>,
+    schemas: Arc<Schemas>,
+    rules: Arc<IgnoreRules>,
+    extras: Extras,
+    /// The server is asked about everything that applying would change.
+    verify: bool,
+}
+
+impl Judge {
+    async fn one(&self, judging: Judging) -> Judged {
+        let manifest = &judging.object.manifest;
+        let known = match &judging.live {
+            Live::Present(known) if judging.object.resource.is_ok() => known,
+            Live::Absent if judging.object.resource.is_ok() && self.verify && judging.askable => {
+                let body = manifest.body();
+                let question =
+                    Question { desired: &judging.object, body: &body, hash: &judging.object.hash, live: None };
+                let foreseen = foresee(&self.schemas, &body, None).ok();
+                let answer = self.predictions.ask(&self.session, question, foreseen).await;
+                return self.done(&judging, &Value::Null, Some(answer.predicted), None, None);
+            }
+            _ => return self.done(&judging, &Value::Null, None, None, None),
+        };
+        let live = match known.read() {
+            Ok(live) => live,
+            Err(error) => {
+                return self.done(&judging, &Value::Null, Some(Predicted::Refused(error.to_string())), None, None);
+            }
+        };
+        let git = manifest.body();
+        let mut left_alone = None;
+        if self.rules.concern(&manifest.id) {
+            match self.rules.leave_alone(&manifest.id, &self.schemas, &live.body, &git) {
+                Ok(left) => left_alone = Some(Arc::new(left)),
+                Err(reason) => return self.done(&judging, &live.body, Some(Predicted::Failed(reason)), None, None),
+            }
         }
-        _ => return found(&Value::Null, None),
-    };
-    let live_object = match known.read() {
-        Ok(live_object) => live_object,
-        Err(error) => return found(&Value::Null, Some(Predicted::Refused(error.to_string()))),
-    };
-    let predicted = predictions.of(session, object, Some(&live_object)).await;
-    let differs = match &predicted {
-        Predicted::Verified(prediction) => !changes(&live_object.body, &prediction.object).is_empty(),
-        Predicted::Estimated(..) => true,
-        Predicted::Refused(_) | Predicted::Failed(_) => false,
-    };
-    if !differs {
-        return found(&live_object.body, Some(predicted));
+        let (body, hash) = match &left_alone {
+            Some(left) => (&left.sent.payload, Cow::Owned(sha256_hex(canonical_json(&left.sent.payload)))),
+            None => (&git, Cow::Borrowed(judging.object.hash.as_str())),
+        };
+        let question = Question { desired: &judging.object, body, hash: &hash, live: Some(&live) };
+        let answer = self.answer(question, &live.body).await;
+        let blocked = match (&left_alone, &answer.after) {
+            (Some(left), Some(after)) => left.moved(&live.body, after),
+            _ => None,
+        };
+        match answer.after.filter(|after| !changes(&live.body, after).is_empty()) {
+            None => self.done(&judging, &live.body, Some(answer.predicted), left_alone, blocked),
+            Some(after) => Judged::Differs(Differing {
+                index: judging.index,
+                body: known.packed().clone(),
+                after: Packed::value(&after),
+                predicted: answer.predicted,
+                live: judging.live,
+                left_alone,
+                blocked,
+            }),
+        }
     }
-    let (predicted, predicted_object) = slim(predicted);
-    Judged::Differs(Differing {
-        index,
-        live: known.packed().clone(),
-        predicted,
-        object: Packed::value(&predicted_object),
-    })
+
+    /// Finds out what applying would give: what the server said if it still holds, what is foreseen, and where that cannot be, or where
+    /// a plan would change something, the server's word.
+    async fn answer(&self, question: Question<'_>, live: &Value) -> Answer {
+        if let Some(answer) = self.predictions.remembered(question) {
+            return answer;
+        }
+        let foreseen = foresee(&self.schemas, question.body, Some(live));
+        match foreseen {
+            Ok(answer) if !self.verify || !is_news(&answer, live) => answer,
+            Ok(answer) => self.predictions.ask(&self.session, question, Some(answer)).await,
+            Err(_) => self.predictions.ask(&self.session, question, None).await,
+        }
+    }
+
+    fn done(
+        &self,
+        judging: &Judging,
+        body: &Value,
+        predicted: Option<Predicted>,
+        left_alone: Option<Arc<LeftAlone>>,
+        blocked: Option<String>,
+    ) -> Judged {
+        let comparison = Arc::new(compare::object(Seen {
+            desired: &judging.object,
+            manifest: &judging.object.manifest.body(),
+            live: &judging.live,
+            body,
+            predicted: predicted.as_ref(),
+            after: None,
+            base: None,
+            schemas: &self.schemas,
+            extras: self.extras,
+        }));
+        Judged::Done(judging.index, Found { comparison, live: judging.live.clone(), predicted, left_alone, blocked })
+    }
+}
+
+/// Says whether an answer is worth the server's word: something would change, or be refused.
+fn is_news(answer: &Answer, live: &Value) -> bool {
+    answer.predicted.terms().is_none() || answer.after.as_ref().is_some_and(|after| !changes(live, after).is_empty())
 }
 
 /// What is said of an object whose comparison came to a bad end.
-fn failed(object: &DesiredObject, live: &Live) -> Found {
+fn failed(object: &DesiredObject, live: &Live, schemas: &Schemas) -> Found {
     let predicted = Predicted::Failed("internal error in its comparison; the log has more".into());
-    let comparison = compare::object(object, live, &Value::Null, Some(&predicted), None);
-    Found { comparison: Arc::new(comparison), live: live.clone(), predicted: Some(predicted) }
+    let comparison = compare::object(Seen {
+        desired: object,
+        manifest: &Value::Null,
+        live,
+        body: &Value::Null,
+        predicted: Some(&predicted),
+        after: None,
+        base: None,
+        schemas,
+        extras: Extras::Hide,
+    });
+    Found {
+        comparison: Arc::new(comparison),
+        live: live.clone(),
+        predicted: Some(predicted),
+        left_alone: None,
+        blocked: None,
+    }
 }
 
 /// Says where the changes of an object come from.
-fn attributed(object: &DesiredObject, live: &Live, waits: Differing, base: Option<&Value>) -> Found {
+fn attributed(
+    object: &DesiredObject,
+    waits: Differing,
+    base: Option<&Value>,
+    schemas: &Schemas,
+    extras: Extras,
+) -> Found {
     // Both were read or written a moment ago.
-    let (body, predicted) = (waits.live.read().unwrap_or_default(), waits.object.read().unwrap_or_default());
+    let (body, after) = (waits.body.read().unwrap_or_default(), waits.after.read().unwrap_or_default());
     let last_applied = base.is_none().then(|| last_applied(&body)).flatten();
-    let whole = whole(&waits.predicted, predicted);
-    let comparison = compare::object(object, live, &body, Some(&whole), base.or(last_applied.as_ref()));
-    Found { comparison: Arc::new(comparison), live: live.clone(), predicted: Some(waits.predicted) }
-}
-
-/// Takes the object out of a prediction: it is large, and needed only for the comparison.
-fn slim(predicted: Predicted) -> (Predicted, Value) {
-    match predicted {
-        Predicted::Verified(prediction) => {
-            let (conflicts, warnings) = (prediction.conflicts.clone(), prediction.warnings.clone());
-            let object = match Arc::try_unwrap(prediction) {
-                Ok(prediction) => prediction.object,
-                Err(shared) => shared.object.clone(),
-            };
-            let slim = Prediction { object: Value::Null, conflicts, warnings };
-            (Predicted::Verified(Arc::new(slim)), object)
-        }
-        Predicted::Estimated(object, reason) => (Predicted::Estimated(Value::Null, reason), object),
-        other => (other, Value::Null),
-    }
-}
-
-/// Puts the object back.
-fn whole(slim: &Predicted, object: Value) -> Predicted {
-    match slim {
-        Predicted::Verified(prediction) => {
-            let (conflicts, warnings) = (prediction.conflicts.clone(), prediction.warnings.clone());
-            Predicted::Verified(Arc::new(Prediction { object, conflicts, warnings }))
-        }
-        Predicted::Estimated(_, reason) => Predicted::Estimated(object, reason.clone()),
-        other => other.clone(),
-    }
+    let comparison = compare::object(Seen {
+        desired: object,
+        manifest: &object.manifest.body(),
+        live: &waits.live,
+        body: &body,
+        predicted: Some(&waits.predicted),
+        after: Some(&after),
+        base: base.or(last_applied.as_ref()),
+        schemas,
+        extras,
+    });
+    let Differing { live, predicted, left_alone, blocked, .. } = waits;
+    Found { comparison: Arc::new(comparison), live, predicted: Some(predicted), left_alone, blocked }
 }
 
 /// What `kubectl apply` says it applied last.

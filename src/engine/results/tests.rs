@@ -47,18 +47,33 @@ fn live(replicas: u32, version: &str, available: u32) -> Live {
     Live::Present(Arc::new(CachedObject::of(&body(replicas, version, available))))
 }
 
-/// Finds an object out that applying would change, or would not.
-fn found(desired: &Desired, live: &Live, replicas: u32, predicted: u32) -> Found {
-    let object = body(predicted, "1", replicas);
-    let predicted = Predicted::Verified(Arc::new(Prediction { object, conflicts: vec![], warnings: vec![] }));
-    let comparison = compare::object(&desired.objects[0], live, &body(replicas, "1", replicas), Some(&predicted), None);
-    Found { comparison: Arc::new(comparison), live: live.clone(), predicted: Some(slim(predicted).0) }
+/// Compares; `after` is what applying would make of 2 live replicas.
+fn found(desired: &Desired, live: &Live, after: u32) -> Found {
+    let predicted = Predicted::Foreseen(Arc::default());
+    let after = (after != 2).then(|| body(after, "1", 2));
+    compared(desired, live, Some(predicted), after.as_ref())
+}
+
+fn compared(desired: &Desired, live: &Live, predicted: Option<Predicted>, after: Option<&Value>) -> Found {
+    let object = &desired.objects[0];
+    let comparison = compare::object(Seen {
+        desired: object,
+        manifest: &object.manifest.body(),
+        live,
+        body: &body(2, "1", 2),
+        predicted: predicted.as_ref(),
+        after,
+        base: None,
+        schemas: &Schemas::default(),
+        extras: Extras::Hide,
+    });
+    Found { comparison: Arc::new(comparison), live: live.clone(), predicted, left_alone: None, blocked: None }
 }
 
 /// Results that know one object, 2 replicas on both sides.
 fn known() -> (Results, Arc<Desired>, Found) {
     let (mut results, desired, live) = (Results::default(), desired(2, 1), live(2, "1", 2));
-    let found = found(&desired, &live, 2, 2);
+    let found = found(&desired, &live, 2);
     results.keep("e", &desired, &[None], std::slice::from_ref(&found));
     (results, desired, found)
 }
@@ -105,7 +120,7 @@ fn another_manifest_content_base_or_schema_is_compared_again() {
 #[test]
 fn an_object_that_differs_is_compared_again_when_its_status_moves() {
     let (mut results, desired, live_before) = (Results::default(), desired(3, 1), live(2, "1", 2));
-    let differs = found(&desired, &live_before, 2, 3);
+    let differs = found(&desired, &live_before, 3);
     assert_eq!(differs.comparison.state, ObjectState::Changed);
     results.keep("e", &desired, &[None], &[differs]);
     assert!(results.of("e", &desired.objects[0], &live(2, "7", 0), None).is_none());
@@ -128,8 +143,7 @@ fn what_could_not_be_asked_is_asked_again_and_what_git_dropped_is_forgotten() {
 fn an_unreadable_object_stays_the_same_as_long_as_the_reason_does() {
     let (mut results, desired) = (Results::default(), desired(2, 1));
     let unreadable = Live::Unreadable("403".into());
-    let comparison = compare::object(&desired.objects[0], &unreadable, &Value::Null, None, None);
-    let found = Found { comparison: Arc::new(comparison), live: unreadable.clone(), predicted: None };
+    let found = compared(&desired, &unreadable, None, None);
     results.keep("e", &desired, &[None], &[found]);
     assert!(results.of("e", &desired.objects[0], &unreadable, None).is_some());
     assert!(results.of("e", &desired.objects[0], &Live::Unreadable("500".into()), None).is_none());
