@@ -467,3 +467,6 @@ fn last_applied(live: &Value) -> Option<Value> {
         live.pointer("/metadata/annotations")?.get("kubectl.kubernetes.io/last-applied-configuration")?.as_str()?;
     serde_json::from_str(text).ok()
 }
+
+#[cfg(test)]
+mod tests;
