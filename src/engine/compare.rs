@@ -116,12 +116,7 @@ pub(in crate::engine) fn object(seen: Seen<'_>) -> ObjectComparison {
     if let Some(first) = spelled.first()
         && out.changes.is_empty()
     {
-        let remedy = format!(
-            "write it as {} has it, and the conflict is gone",
-            first.manager.as_deref().unwrap_or("the cluster")
-        );
-        out.message =
-            format!("{} is the same value, spelled differently: {remedy}", Pointer::from(first.path.as_str()).dotted());
+        out.message = respelling(first);
     }
     out.changes.extend(spelled);
     if seen.extras != Extras::Hide {
@@ -162,6 +157,21 @@ fn spellings(seen: &Seen<'_>, attribute: &Attribution<'_>, changes: &[Change]) -
             Some(Change { same_value: true, ..attribute.change(field) })
         })
         .collect()
+}
+
+/// Says how a value has to be written so that nobody is in conflict about it.
+fn respelling(change: &Change) -> String {
+    let canonical = match &change.live {
+        Value::String(text) if !change.masked => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => "the cluster has it".into(),
+    };
+    let owners: BTreeSet<&str> = change.conflicts.iter().map(|conflict| conflict.manager.as_str()).collect();
+    format!(
+        "{} is the same value, spelled differently: write it as {canonical}, and the conflict with {} is gone",
+        Pointer::from(change.path.as_str()).dotted(),
+        owners.into_iter().collect::<Vec<_>>().join(", ")
+    )
 }
 
 /// Describes a live object that Git no longer has, though the inventory does.
