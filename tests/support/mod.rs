@@ -5,6 +5,7 @@
 
 #![allow(dead_code, unused_imports, reason = "each suite compiles this module and uses its own part of it")]
 
+mod canary;
 mod case;
 mod console;
 mod driftdeck;
@@ -17,6 +18,7 @@ mod skip;
 mod wait;
 mod world;
 
+pub use canary::Canaries;
 pub use case::{Case, object};
 pub use console::{Console, Size};
 pub use driftdeck::{Driftdeck, Output};
