@@ -99,6 +99,7 @@ pub(super) fn updated(kind: Kind<'_>, name: &str, live: &Value, mut merged: Valu
 
 fn keep(map: &mut Map<String, Value>, field: &str, live: Option<&Value>) {
     match live {
+        Some(value) if map.get(field) == Some(value) => {}
         Some(value) => drop(map.insert(field.to_owned(), value.clone())),
         None => drop(map.remove(field)),
     }
