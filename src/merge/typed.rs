@@ -20,7 +20,7 @@ pub(super) use compare::{Comparison, compare};
 pub(super) use fields::{conformed, fields_of, fields_without};
 pub(super) use remove::without;
 pub use validate::TypedError;
-pub(super) use validate::validate;
+pub(super) use validate::{DEPTH, validate, validate_live};
 
 /// As what a value is looked at.
 #[derive(Clone, Copy)]

@@ -22,7 +22,7 @@ impl Apply<'_> {
     ) -> Result<Cow<'o, Value>, Unknown> {
         let root = self.root_in(last)?;
         if last.api_version != self.api_version {
-            validate(root, &merged, false).map_err(first_error)?;
+            validate(root, &merged).map_err(first_error)?;
         }
         let dropped = last.fields.clone().with_named_fields(root);
         let mut gone = dropped.clone();
@@ -48,7 +48,7 @@ impl Apply<'_> {
             let entry = others.iter().find(|entry| entry.api_version == api_version).unwrap_or(now);
             let here = (api_version, self.root_in(entry)?);
             if api_version != self.api_version {
-                validate(here.1, &merged, false).map_err(first_error)?;
+                validate(here.1, &merged).map_err(first_error)?;
             }
             let kept = left(seen, &gone, here).union(&owned.with_named_fields(here.1));
             (gone, seen) = (all(here.1, &merged).difference(&kept), here);

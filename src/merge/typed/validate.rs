@@ -24,13 +24,29 @@ impl fmt::Display for TypedError {
 /// More errors than these say nothing new.
 const MAX_ERRORS: usize = 256;
 
-/// Checks a value. The server stops within a mapping at the first field that is not declared, in a random order; here all
-/// of them are found.
+/// Values are far from this deep; what is deeper could end the stack.
+pub(in crate::merge) const DEPTH: usize = 200;
+
+/// Checks a value, strictly: two items of one key are an error. The server stops within a mapping at the first field that is
+/// not declared, in a random order; here all of them are found.
 ///
 /// # Errors
 /// All that is wrong.
-pub(in crate::merge) fn validate(schema: Type<'_>, value: &Value, duplicates: bool) -> Result<(), Vec<TypedError>> {
-    let mut walk = Walk { duplicates, errors: Vec::new() };
+pub(in crate::merge) fn validate(schema: Type<'_>, value: &Value) -> Result<(), Vec<TypedError>> {
+    checked(schema, value, false)
+}
+
+/// Checks a live object. Two items of one key are let pass, since an update can write them; `managedFields` are not looked
+/// at, since they are read by themselves.
+///
+/// # Errors
+/// All that is wrong.
+pub(in crate::merge) fn validate_live(schema: Type<'_>, value: &Value) -> Result<(), Vec<TypedError>> {
+    checked(schema, value, true)
+}
+
+fn checked(schema: Type<'_>, value: &Value, live: bool) -> Result<(), Vec<TypedError>> {
+    let mut walk = Walk { live, depth: 0, errors: Vec::new() };
     walk.value(schema, value, &Place::Root);
     if walk.errors.is_empty() { Ok(()) } else { Err(walk.errors) }
 }
@@ -56,8 +72,8 @@ impl fmt::Display for Place<'_> {
 }
 
 struct Walk {
-    /// Whether two items of one key are let pass.
-    duplicates: bool,
+    live: bool,
+    depth: usize,
     errors: Vec<TypedError>,
 }
 
@@ -77,7 +93,7 @@ impl Walk {
             }
             let at = Place::Item(place, list, item, index);
             if keyed
-                && !self.duplicates
+                && !self.live
                 && items.len() > 1
                 && let Ok(element) = item_element(list, item)
                 && !seen.insert(element.clone())
@@ -89,11 +105,25 @@ impl Walk {
     }
 
     fn value(&mut self, schema: Type<'_>, value: &Value, place: &Place<'_>) {
+        self.depth += 1;
+        if self.depth > DEPTH {
+            self.error(place, "nested too deep");
+        } else {
+            self.at_depth(schema, value, place);
+        }
+        self.depth -= 1;
+    }
+
+    fn at_depth(&mut self, schema: Type<'_>, value: &Value, place: &Place<'_>) {
         match (shape(schema, value), value) {
             (None, _) => self.error(place, "schema error: invalid atom"),
             (Some(_), Value::Null) => {}
             (Some(Shape::Map(map)), Value::Object(members)) => {
+                let is_metadata = matches!(place, Place::Member(Place::Root, "metadata"));
                 for (name, member) in members {
+                    if self.live && is_metadata && name == "managedFields" {
+                        continue;
+                    }
                     let place = Place::Member(place, name);
                     match map.member(name) {
                         Some(schema) => self.value(schema, member, &place),
