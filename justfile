@@ -23,6 +23,10 @@ test *arguments:
     if [ -s {{control_plane}}/kubeconfig ]; then export DRIFTDECK_TEST_KUBECONFIG=$PWD/{{control_plane}}/kubeconfig; fi
     exec cargo test {{arguments}}
 
+# Measure: what live objects cost; for whole processes see benches/whole_process.sh
+bench *arguments:
+    cargo bench {{arguments}}
+
 # Check formatting and lints
 lint:
     cargo fmt --check
