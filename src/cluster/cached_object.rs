@@ -51,7 +51,7 @@ impl CachedObject {
     pub fn same(&self, other: &Self) -> bool {
         self.content == other.content && self.status == other.status
     }
-    /// Returns the object. It lacks the managedFields entries of subresource `status`, which nothing reads.
+    /// Returns the object. It lacks what managedFields entries of subresource `status` say of the status, which nothing reads.
     ///
     /// # Errors
     /// [`Unreadable`] for one that is nested too deeply.
@@ -213,7 +213,8 @@ fn metadata(
     Ok(())
 }
 
-/// Passes the entries on but for those of subresource `status`; their times are no content.
+/// Passes the entries on. Those of subresource `status` lose what they say of the status, and are no content: a controller that writes
+/// through it can own other fields too. Times are no content either.
 fn managed_fields(
     name: &Name<'_>,
     json: &RawValue,
@@ -227,6 +228,7 @@ fn managed_fields(
     for entry in entries.unwrap_or_default() {
         let Members(members) = serde_json::from_str(entry.get())?;
         if members.iter().any(|(name, value)| name.0 == "subresource" && value.get() == "\"status\"") {
+            beside_status(&members, text);
             continue;
         }
         let mut hash = Sha256::new();
@@ -243,6 +245,35 @@ fn managed_fields(
     hashes.sort_unstable();
     hashes.iter().for_each(|hash| content.update(hash));
     Ok(())
+}
+
+/// Passes an entry of subresource `status` on without what it says of the status; not at all where that is everything.
+fn beside_status(entry: &[(Name<'_>, &RawValue)], text: &mut Vec<u8>) {
+    let fields = entry.iter().find(|(name, _)| name.0 == "fieldsV1");
+    let Some((_, fields)) = fields else { return };
+    let Ok(Members(mut left)) = serde_json::from_str(fields.get()) else { return };
+    left.retain(|(name, _)| name.0 != "f:status");
+    if left.is_empty() {
+        return;
+    }
+    text.push(b'{');
+    for (name, value) in entry {
+        name.write(text);
+        if name.0 == "fieldsV1" {
+            text.push(b'{');
+            for (name, value) in &left {
+                name.write(text);
+                text.extend_from_slice(value.get().as_bytes());
+                text.push(b',');
+            }
+            close(text, b'}');
+        } else {
+            text.extend_from_slice(value.get().as_bytes());
+        }
+        text.push(b',');
+    }
+    close(text, b'}');
+    text.push(b',');
 }
 
 fn part_of(labels: &RawValue) -> Result<Option<String>, serde_json::Error> {
