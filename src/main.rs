@@ -6,7 +6,7 @@ use driftdeck::{
         self, CliError, Context, Exit, Output,
         args::{Cli, Command, Global, LogLevel},
     },
-    config::{Config, ConfigError, Paths},
+    config::{Config, ConfigError, Paths, fix_clock},
     console::{self, RunOptions},
     engine::{Engine, Options},
     object::panic_is_caught,
@@ -62,6 +62,8 @@ fn exit(exit: Exit) -> ExitCode {
 }
 
 fn start(cli: Cli) -> Result<Exit, CliError> {
+    let given = |name: &str| std::env::var(name).ok();
+    fix_clock(given).map_err(|message| CliError::Usage { message, hint: None })?;
     let paths = Paths::find(cli.global.config.as_deref()).map_err(CliError::Failed)?;
     let _log = if cli.command.as_ref().is_some_and(Command::is_static) { None } else { log(&paths, cli.global.log) };
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -6,7 +6,7 @@ mod cluster_world;
 use base64::Engine;
 use cluster_world::{DEADLINE, World, eventually, resource};
 use driftdeck::{
-    cluster::{ClusterError, Known, LiveChange, LiveObject, Resource, Scope, Session, Target},
+    cluster::{ClusterError, Follower, Interest, Known, LiveObject, PART_OF, Resource, Scope, Session, Target},
     object::ObjectId,
 };
 use serde_json::{Value, json};
@@ -277,10 +277,18 @@ async fn only_the_object_that_was_seen_is_deleted() {
     delete(&seen.uid, None).await.unwrap();
 }
 
+/// Watches scopes for as long as the follower lives.
+fn follow(session: &Session, scopes: &[&Scope]) -> Follower {
+    let follower = session.live().follow();
+    let scopes = scopes.iter().map(|scope| (*scope).clone()).collect();
+    follower.want(Interest { scopes, ..Interest::default() });
+    follower
+}
+
 /// Returns what is known of an object that is not pending.
 fn known(session: &Session, scope: &Scope, id: &ObjectId) -> Option<Option<Value>> {
     match session.live().object(scope, id) {
-        Known::Known { value, stale: None } => Some(value.map(|object| object.body["data"].clone())),
+        Known::Known { value, stale: None } => Some(value.map(|object| object.read().unwrap().body["data"].clone())),
         _ => None,
     }
 }
@@ -291,8 +299,7 @@ async fn a_watch_sees_creates_updates_and_deletes() {
     let session = world.session("admin").await;
     let (scope, id) = (world.scope(&session, "ConfigMap"), world.id("", "ConfigMap", "a"));
     assert!(matches!(session.live().object(&scope, &id), Known::Pending));
-    let mut changes = session.live().changes();
-    session.live().want("app", BTreeSet::from([scope.clone()]));
+    let follower = follow(&session, &[&scope]);
     assert_eq!(eventually("the first list", async || known(&session, &scope, &id)).await, None);
     let n = &world.namespace;
     world.kubectl(&["-n", n, "create", "configmap", "a", "--from-literal=k=1"]);
@@ -305,22 +312,21 @@ async fn a_watch_sees_creates_updates_and_deletes() {
         "a",
         "--type=merge",
         "-p",
-        r#"{"data":{"k":"2"},"metadata":{"labels":{"x/y":"z"}}}"#,
+        r#"{"data":{"k":"2"},"metadata":{"labels":{"applyset.kubernetes.io/part-of":"z"}}}"#,
     ]);
     eventually("the update", async || known(&session, &scope, &id)?.filter(|data| data["k"] == "2")).await;
-    let Known::Known { value: labelled, .. } = session.live().labelled(&scope, "x/y", "z") else { panic!("known") };
-    assert_eq!(labelled.iter().map(|(id, _)| id).collect::<Vec<_>>(), [&id]);
-    assert_eq!(labelled[0].1.body["kind"], "ConfigMap");
+    let Known::Known { value: snapshot, .. } = session.live().snapshot(&scope) else { panic!("known") };
+    let members = snapshot.members("z");
+    assert_eq!(members.iter().map(|(id, _)| id).collect::<Vec<_>>(), [&id]);
+    let read = members[0].1.read().unwrap();
+    assert_eq!((&read.body["kind"], &read.body["metadata"]["labels"][PART_OF]), (&json!("ConfigMap"), &json!("z")));
+    assert_eq!(read.body, world.get("configmap", "a"));
     world.kubectl(&["-n", n, "delete", "configmap", "a"]);
     eventually("the delete", async || known(&session, &scope, &id).filter(Option::is_none)).await;
     assert!(session.live().age(&BTreeSet::from([scope.clone()])).unwrap() < DEADLINE);
-    let mut seen = Vec::new();
-    while let Ok(change) = changes.try_recv() {
-        seen.push(change);
-    }
-    assert!(seen.contains(&LiveChange { scope: scope.clone(), id: Some(id.clone()) }), "{seen:?}");
-    assert!(seen.contains(&LiveChange { scope: scope.clone(), id: None }), "{seen:?}");
-    session.live().want("app", BTreeSet::new());
+    let seen = follower.take();
+    assert!(seen.scopes && seen.objects.contains(&id), "{seen:?}");
+    drop(follower);
     assert!(matches!(session.live().object(&scope, &id), Known::Pending));
 }
 
@@ -332,8 +338,7 @@ async fn what_may_not_be_watched_names_verb_resource_and_namespace() {
     let maps = world.scope(&viewer, "ConfigMap");
     let mut things = maps.clone();
     things.resource = Resource { group: "example.com".into(), plural: "things".into(), ..things.resource };
-    viewer.live().want("app", BTreeSet::from([secrets.clone(), maps.clone()]));
-    admin.live().want("app", BTreeSet::from([things.clone()]));
+    let _followers = [follow(&viewer, &[&secrets, &maps]), follow(&admin, &[&things])];
     let failed = async |session: &Session, scope: &Scope| {
         eventually("the refusal", async || match session.live().object(scope, &world.id("", "Secret", "a")) {
             Known::Failed(error) => Some(error.to_string()),
@@ -342,7 +347,7 @@ async fn what_may_not_be_watched_names_verb_resource_and_namespace() {
         .await
     };
     let error = failed(&viewer, &secrets).await;
-    assert!(error.contains("list") && error.contains("secrets") && error.contains(&world.namespace), "{error}");
+    assert!(error.contains("cannot watch") && error.contains("secrets") && error.contains(&world.namespace), "{error}");
     let error = failed(&admin, &things).await;
     assert!(error.contains("list things.example.com in namespace") && error.contains(&world.namespace), "{error}");
     eventually("the rest goes on", async || known(&viewer, &maps, &world.id("", "ConfigMap", "a"))).await;
@@ -403,7 +408,7 @@ async fn a_cut_line_is_told_within_two_seconds_and_what_happened_meanwhile_is_ca
     world.kubectl(&["-n", n, "create", "configmap", "b", "--from-literal=k=1"]);
     let scope = world.scope(&session, "ConfigMap");
     let (a, b) = (world.id("", "ConfigMap", "a"), world.id("", "ConfigMap", "b"));
-    session.live().want("app", BTreeSet::from([scope.clone()]));
+    let _follower = follow(&session, &[&scope]);
     eventually("both", async || known(&session, &scope, &a)?.and(known(&session, &scope, &b)?)).await;
     wire.cut();
     let cut = Instant::now();
@@ -419,4 +424,61 @@ async fn a_cut_line_is_told_within_two_seconds_and_what_happened_meanwhile_is_ca
     wire.mend().await;
     eventually("the update", async || known(&session, &scope, &a)?.filter(|data| data["k"] == "2")).await;
     eventually("the delete", async || known(&session, &scope, &b).filter(Option::is_none)).await;
+}
+
+/// A CRD of this test's own; deleted at the end.
+struct Crd<'a> {
+    world: &'a World,
+    group: String,
+}
+
+impl Crd<'_> {
+    fn apply(&self, properties: Value) {
+        let crd = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": format!("things.{}", self.group)},
+            "spec": {"group": self.group, "scope": "Namespaced", "names": {"kind": "Thing", "plural": "things"},
+                "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object",
+                    "properties": {"spec": {"type": "object", "properties": properties}}}}}]}});
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), crd.to_string()).unwrap();
+        self.world.kubectl(&["apply", "-f", file.path().to_str().unwrap()]);
+    }
+}
+
+impl Drop for Crd<'_> {
+    fn drop(&mut self) {
+        let name = format!("things.{}", self.group);
+        let _ = self.world.command(&["delete", "crd", &name, "--wait=false"]).output();
+    }
+}
+
+#[tokio::test]
+async fn schemas_come_from_the_server_then_from_disk_and_follow_a_crd() {
+    let Some(world) = World::new("schemas") else { return };
+    let cache = tempfile::tempdir().unwrap();
+    let target = Target { cache: Some(cache.path().into()), ..world.target("admin") };
+    let session = Session::connect(&target).await.unwrap();
+    let crd = Crd { world: &world, group: format!("s{}.example.com", std::process::id()) };
+    let things = format!("{}/v1", crd.group);
+    let wanted = BTreeSet::from(["apps/v1".to_owned(), "v1".to_owned(), things.clone()]);
+    let schemas = session.schemas(&wanted).await.unwrap();
+    assert!(schemas.kind("apps/v1", "Deployment").is_some() && schemas.kind("v1", "ConfigMap").is_some());
+    assert!(schemas.kind(&things, "Thing").is_none());
+    let kept = || std::fs::read_dir(cache.path().join("openapi")).unwrap().count();
+    assert_eq!(kept(), 2);
+    let colour = async || {
+        let schemas = session.schemas(&wanted).await.unwrap();
+        let kind = schemas.kind(&things, "Thing")?;
+        let spec = kind.root.map()?.field("spec")?;
+        Some(spec.value.map()?.field("colour").is_some())
+    };
+    crd.apply(json!({"size": {"type": "integer"}}));
+    session.rediscover().await.unwrap();
+    eventually("the new kind", async || colour().await.filter(|colour| !colour)).await;
+    crd.apply(json!({"size": {"type": "integer"}, "colour": {"type": "string"}}));
+    session.rediscover().await.unwrap();
+    eventually("the new field", async || colour().await.filter(|colour| *colour)).await;
+    let again = Session::connect(&target).await.unwrap();
+    assert!(again.schemas(&wanted).await.unwrap().kind("apps/v1", "Deployment").is_some());
+    assert_eq!(kept(), 4, "nothing was fetched twice");
 }

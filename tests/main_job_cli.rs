@@ -6,7 +6,7 @@ mod support;
 
 use serde_json::{Value, json};
 use std::{fs, io::Read, path::Path};
-use support::{Driftdeck, Kubectl, Repository, World, cluster, shop};
+use support::{Cluster, Driftdeck, Kubectl, Repository, World, cluster, shop};
 
 const SUITE: &str = "main job on the command line";
 /// Jsonpath of the image that runs.
@@ -68,11 +68,18 @@ impl Synced {
 fn a_missing_application_is_planned_approved_and_applied_and_recorded() {
     let Some(kubectl) = cluster(1, SUITE) else { return };
     let namespace = kubectl.namespace("cli");
-    let (world, repository) = World::with_shop(&kubectl, namespace.name());
+    let (mut world, repository) = World::with_shop(&kubectl, namespace.name());
     let commit = shop::commit_first(&repository);
+    // What no application uses is looked at too, as `init` writes it.
+    world.cluster(Cluster::new("unused", &kubectl));
+    shop::commit_first(&world.repository("unused"));
     let driftdeck = world.driftdeck();
 
-    driftdeck.run(&["check"]).expect(0);
+    let check = driftdeck.json(0, &["check"]);
+    for subject in ["cluster unused", "repository unused", "application shop"] {
+        let item = array(&check["items"]).iter().find(|item| item["subject"] == subject);
+        assert_eq!(item.map(|item| &item["ok"]), Some(&json!(true)), "{subject}: {check:#}");
+    }
 
     let status = driftdeck.json(2, &["status"]);
     assert_eq!(status["kind"], "StatusList");

@@ -81,8 +81,9 @@ printf -- '---# Source: shop/charts/sub/templates/x.yaml\n# glued\napiVersion: v
     let all = try_render(root.path(), &options()).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!((all.renderer, all.program.as_str()), (Renderer::Helm, "helm v4.3.0+g1"));
     assert!(all.issues.is_empty(), "{:?}", all.issues);
+    let body = all.manifests[0].body();
     let arguments: Vec<&str> =
-        all.manifests[0].body["data"].as_object().expect("a map").values().filter_map(|value| value.as_str()).collect();
+        body["data"].as_object().expect("a map").values().filter_map(|value| value.as_str()).collect();
     let expected = [
         "template",
         "--namespace=shop-prod",
@@ -142,6 +143,6 @@ fn a_real_helm_renders_a_chart() {
     chart(root.path());
     let all = try_render(root.path(), &options()).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(all.manifests[0].id.to_string(), "ConfigMap/shop-env");
-    assert_eq!(all.manifests[0].body["data"]["color"], "green");
+    assert_eq!(all.manifests[0].body()["data"]["color"], "green");
     assert_eq!(all.manifests[0].origin.path, "charts/shop/templates/env.yaml");
 }

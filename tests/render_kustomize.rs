@@ -106,10 +106,10 @@ fn a_kustomization_is_built_from_the_files_it_refers_to_and_no_others() {
     assert_eq!(built.renderer, Renderer::Kustomize);
     assert!(built.issues.is_empty(), "{:?}", built.issues);
     let find = |name: &str| built.manifests.iter().find(|manifest| manifest.id.name.starts_with(name)).expect("there");
-    assert_eq!(find("p-a").body["data"], serde_json::json!({"t": "yes", "x": "text"}));
-    assert_eq!(find("p-b").body["data"]["z"], "text");
-    assert_eq!(find("p-g-").body["data"], serde_json::json!({"A": "1", "key": "text"}));
-    assert_eq!(find("p-g-").body["metadata"]["labels"]["c"], "d");
+    assert_eq!(find("p-a").body()["data"], serde_json::json!({"t": "yes", "x": "text"}));
+    assert_eq!(find("p-b").body()["data"]["z"], "text");
+    assert_eq!(find("p-g-").body()["data"], serde_json::json!({"A": "1", "key": "text"}));
+    assert_eq!(find("p-g-").body()["metadata"]["labels"]["c"], "d");
     assert_eq!(built.manifests[0].origin.path, "app/overlay/kustomization.yaml");
     assert_eq!((built.manifests[1].origin.document, built.manifests[1].origin.lines), (1, None));
     let inputs: Vec<&str> = built.inputs.iter().map(|(path, _)| path.as_str()).collect();

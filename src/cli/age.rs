@@ -1,5 +1,6 @@
 //! Ages as people write them: `12s`, `6m`, `2h`, `3d`.
 
+use crate::config;
 use jiff::{SignedDuration, Timestamp};
 
 /// Returns a duration in its largest unit.
@@ -15,7 +16,7 @@ pub fn short(age: SignedDuration) -> String {
 
 /// Returns how long ago something was.
 pub fn since(time: Timestamp) -> String {
-    short(Timestamp::now().duration_since(time))
+    short(config::now().duration_since(time))
 }
 
 #[cfg(test)]

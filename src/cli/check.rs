@@ -64,7 +64,7 @@ pub async fn run(context: &Context) -> Result<Exit, CliError> {
             items.push(CheckItem::new("configuration", true, context.paths.config_file.display().to_string()));
             items.push(folders(context));
             items.extend(renderers(&config));
-            let session = context.open_with(config, &[], false)?;
+            let session = context.open_everything(config);
             let found = session.until_signal(surroundings(&session, context)).await;
             session.engine.shutdown().await;
             items.extend(found?);
@@ -159,7 +159,7 @@ async fn surroundings(session: &Session, context: &Context) -> Result<Vec<CheckI
                     format!(
                         "context {}, Kubernetes {version}, as {user}, {} ms, {armed}",
                         cluster.context,
-                        latency.as_millis()
+                        latency.as_millis().max(1)
                     ),
                 )
             }
@@ -185,6 +185,7 @@ async fn rights(session: &Session, context: &Context, view: &ApplicationView) ->
         context: global.context.clone().or_else(|| cluster.context.clone()),
         impersonate: global.impersonate.clone(),
         exec_plugins: cluster.exec_plugins.clone(),
+        cache: None,
     };
     let armed = Cluster { write: context.write().unwrap_or(cluster.write), ..cluster.clone() };
     Some(rights::of(&target, application, &armed, comparison).await)
@@ -220,7 +221,7 @@ fn application(view: &ApplicationView) -> CheckItem {
     CheckItem::new(
         subject,
         true,
-        format!("{} objects, {:?}, {:?}", comparison.objects.len(), comparison.state, comparison.health),
+        format!("{} objects, state {:?}, health {:?}", comparison.objects.len(), comparison.state, comparison.health),
     )
 }
 

@@ -91,6 +91,7 @@ impl CliError {
 fn engine_exit(error: &EngineError) -> Exit {
     match error {
         EngineError::Refused(_) => Exit::Refused,
+        EngineError::AfterNamespace { cause, .. } => engine_exit(cause),
         EngineError::Closed => Exit::Interrupted,
         EngineError::Cluster(error) => match **error {
             ClusterError::Forbidden { .. } | ClusterError::ExecPlugin { .. } => Exit::Refused,

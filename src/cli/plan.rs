@@ -115,7 +115,12 @@ pub fn show(text: &mut Text, plan: &Plan) {
         .steps
         .iter()
         .map(|step| {
-            let verified = if step.verified { "" } else { "not verified: it needs what this plan creates" };
+            let verified = match (step.verified, plan.approvable) {
+                (true, _) => "",
+                (false, true) => "not verified: it needs what this plan creates",
+                // The plan's reason, below, says why.
+                (false, false) => "not verified",
+            };
             vec![
                 (Style::Dim, format!("  {}", step.index)),
                 (Style::Dim, format!("wave {}", step.wave)),

@@ -59,12 +59,11 @@ pub fn write(path: &Path, mut document: Value, choices: &Choices) -> Result<(), 
         skip: choices.skip.clone(),
     };
     document["choices"] = serde_json::to_value(written).map_err(|error| failed(error.to_string()))?;
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path).map_err(|error| failed(error.to_string()))?;
-    file.write_all(format!("{document:#}\n").as_bytes()).map_err(|error| failed(error.to_string()))
+    // A temporary file is 0600 from its first byte, whatever the mode of the file that it replaces.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(error.to_string()))?;
+    file.write_all(format!("{document:#}\n").as_bytes()).map_err(|error| failed(error.to_string()))?;
+    file.persist(path).map(drop).map_err(|error| failed(error.to_string()))
 }
 
 /// Reads a file that [`write`] wrote.
@@ -115,6 +114,8 @@ mod tests {
             ..Choices::default()
         };
         let document = json!({"apiVersion": API_VERSION, "kind": "PlanList", "digest": digest, "items": [{"application": "b"}, {"application": "a"}]});
+        // What was there before is replaced, its mode too.
+        std::fs::write(&path, "old").unwrap();
         write(&path, document, &choices).unwrap();
         let read = read(&path).unwrap();
         assert_eq!(read.choices, choices);

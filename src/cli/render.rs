@@ -64,7 +64,7 @@ fn raw(rendered: &Rendered) -> Result<Exit, CliError> {
 }
 
 fn print(rendered: &Rendered, out: Output) -> Result<Exit, CliError> {
-    let objects: Vec<Value> = rendered.manifests.iter().map(mask_secret).collect();
+    let objects: Vec<Value> = rendered.manifests.iter().map(|manifest| mask_secret(&manifest.read())).collect();
     match out.format {
         // what kubectl reads: a stream of objects as YAML, a List as JSON
         Format::Json => out.value(&json!({ "apiVersion": "v1", "kind": "List", "items": objects }))?,

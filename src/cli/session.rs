@@ -43,6 +43,7 @@ impl Context {
             write: self.write(),
             follow: false,
             only: Vec::new(),
+            unused: false,
         }
     }
     /// Starts an engine for some applications (none: all), each of which must be configured.
@@ -74,6 +75,12 @@ impl Context {
         }
         let engine = Engine::start(config.clone(), self.paths.clone(), Options { follow, only, ..self.options() });
         Ok(Session { config, engine, applications: names })
+    }
+    /// Starts an engine that asks everything in a configuration once, repositories and clusters that no application uses too.
+    pub fn open_everything(&self, config: Config) -> Session {
+        let applications = config.applications.iter().map(|application| application.name.clone()).collect();
+        let options = Options { unused: true, ..self.options() };
+        Session { engine: Engine::start(config.clone(), self.paths.clone(), options), config, applications }
     }
 }
 

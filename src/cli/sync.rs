@@ -13,10 +13,9 @@ use super::{
     session::{Context, Session, each, signal},
 };
 use crate::{
-    config::Config,
+    config::{self, Config},
     engine::{ApprovedPlan, Choices, EngineError, Issued, ObjectState, Outcome, Plan, SyncReport, Work},
 };
-use jiff::Timestamp;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 /// The engine itself leaves within 5 s of a signal.
@@ -98,7 +97,7 @@ fn guard(
             ));
         }
         if let Some(digest) = approval {
-            digest.check_age(Timestamp::now(), cluster.approval_ttl)?;
+            digest.check_age(config::now(), cluster.approval_ttl)?;
         }
     }
     Ok(())
@@ -183,7 +182,7 @@ fn approve(
     let name = &plan.comparison.application;
     let operator = session.engine.operator(name)?;
     let confirm = args.confirm.iter().find(|confirmed| *confirmed == name).map(String::as_str);
-    let approved = Arc::clone(plan).approve(operator, confirm, Timestamp::now()).map_err(EngineError::from)?;
+    let approved = Arc::clone(plan).approve(operator, confirm, config::now()).map_err(EngineError::from)?;
     let issued = approval.as_ref().map_or(Issued::WithPlan, Digest::issued);
     Ok(Some(approved.issued(issued)))
 }

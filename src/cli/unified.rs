@@ -44,11 +44,11 @@ pub fn object(text: &mut Text, object: &ObjectComparison, sides: &Sides, context
         text.put(Style::Red, &format!("# cannot be compared: {error}")).end();
         return;
     }
-    let side = |value: &Option<std::sync::Arc<Value>>| value.as_deref().map(shown).unwrap_or_default();
+    let side = |value: Option<&Value>| value.map(shown).unwrap_or_default();
     let version = object.resource_version.as_ref().map(|version| format!(" rv {version}")).unwrap_or_default();
     let source = object.source.as_ref().map(|source| format!(" {}", source.path)).unwrap_or_default();
     let titles = (format!("{}{version}", sides.from), format!("{}{source}", sides.to));
-    hunks(text, (&side(&object.sides.live), &side(&object.sides.desired)), &titles, context);
+    hunks(text, (&side(object.sides.live()), &side(object.sides.desired())), &titles, context);
 }
 
 /// Adds what is wrong with the sources.
@@ -129,15 +129,14 @@ mod tests {
     use super::*;
     use crate::{
         cluster::HealthStatus,
-        engine::{Action, Change, Sides as Both},
+        engine::{Action, Change, Side, Sides as Both},
         merge::Op,
     };
     use serde_json::json;
-    use std::sync::Arc;
 
     fn comparison() -> ObjectComparison {
         let side = |replicas: u32, version: &str| {
-            Some(Arc::new(json!({
+            Some(Side::new(&json!({
                 "apiVersion": "apps/v1", "kind": "Deployment",
                 "metadata": {"name": "api", "namespace": "shop", "resourceVersion": version, "generation": replicas, "managedFields": [{"manager": version}]},
                 "spec": {"replicas": replicas, "note": "a\u{1b}[2Jb"},

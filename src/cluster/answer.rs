@@ -40,15 +40,17 @@ impl Mask {
         Self { values, names: [name("name"), name("namespace")].into_iter().flatten().collect(), secret: true }
     }
 
+    /// Hides each known value; what is quoted stays, managers' names for one.
+    fn hide_values(&self, message: &str) -> String {
+        self.values.iter().fold(message.to_owned(), |text, value| text.replace(value.as_str(), HIDDEN))
+    }
+
     /// Hides every quoted text but the object's name, what follows `Invalid value:`, and each known value.
     fn hide(&self, message: &str) -> String {
         if !self.secret {
             return message.to_owned();
         }
-        let mut text = message.to_owned();
-        for value in &self.values {
-            text = text.replace(value.as_str(), HIDDEN);
-        }
+        let text = self.hide_values(message);
         let mut out = String::new();
         let mut rest = text.as_str();
         while let Some(start) = rest.find('"') {
@@ -130,20 +132,21 @@ pub(super) fn refused(answer: &Refused<'_>) -> ClusterError {
     };
     let words = if words.is_empty() { format!("{}: no reason given", answer.what) } else { words };
     let causes = status.pointer("/details/causes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    // These carry names and fields; only the others can repeat what was sent.
-    let plain = || clean(&words).into_owned();
+    // Any of them may be a webhook's own words, which can quote what was sent.
     let masked = || clean(&answer.mask.hide(&words)).into_owned();
     let retry_after =
         answer.retry_after.or_else(|| status.pointer("/details/retryAfterSeconds").and_then(Value::as_u64));
     match answer.status {
-        401 => ClusterError::Unauthorized { server: answer.server.into(), message: plain() },
+        401 => ClusterError::Unauthorized { server: answer.server.into(), message: masked() },
         403 => ClusterError::Forbidden { message: masked() },
-        404 => ClusterError::NotFound { message: plain() },
+        404 => ClusterError::NotFound { message: masked() },
         409 => {
             let conflicts: Vec<_> = causes.iter().filter_map(conflict).collect();
             match conflicts.is_empty() {
-                true => ClusterError::Precondition { message: plain() },
-                false => ClusterError::Conflicts { message: plain(), conflicts },
+                true => ClusterError::Precondition { message: masked() },
+                false => {
+                    ClusterError::Conflicts { message: clean(&answer.mask.hide_values(&words)).into_owned(), conflicts }
+                }
             }
         }
         422 if causes.iter().any(|cause| cause.get("field").and_then(Value::as_str) == Some("metadata.uid")) => {

@@ -112,3 +112,10 @@ pub enum ClusterError {
         message: String,
     },
 }
+
+impl ClusterError {
+    /// Says whether a write that ended so may have been carried out all the same: no answer came.
+    pub fn leaves_open(&self) -> bool {
+        matches!(self, Self::Timeout { .. } | Self::Unreachable { .. })
+    }
+}

@@ -5,7 +5,6 @@ use crate::object::ObjectId;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::{
-    hash::{BuildHasher, RandomState},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -158,7 +157,7 @@ struct Held {
 }
 
 impl Lease {
-    /// Takes an application's Lease as `who` (`user@host`), to which a random part is added. Waits out a silent holder (20 s by default).
+    /// Takes an application's Lease as `who`, a name that no other process has. Waits out a silent holder (20 s by default).
     ///
     /// # Errors
     /// [`LeaseError::Held`] as soon as the other holder renews.
@@ -169,8 +168,7 @@ impl Lease {
         who: &str,
         timing: LeaseTiming,
     ) -> Result<Self, LeaseError> {
-        // RandomState is seeded by the system: enough to tell two processes of one operator apart.
-        let holder = format!("{who}#{:08x}", RandomState::new().hash_one(std::process::id()) as u32);
+        let holder = who.to_owned();
         let mut seen: Option<(LiveObject, Instant)> = None;
         loop {
             let live = read(session, namespace, application).await?;

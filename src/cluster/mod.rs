@@ -5,6 +5,7 @@
 
 mod answer;
 mod apply;
+mod cached_object;
 mod client;
 mod delete;
 mod discovery;
@@ -13,7 +14,10 @@ mod health;
 mod inventory;
 mod kubeconfig;
 pub mod lease;
+mod listing;
 mod live_cache;
+mod members;
+mod openapi;
 mod payload;
 pub mod record;
 mod request;
@@ -21,11 +25,12 @@ mod rights;
 mod session;
 mod watch;
 
+pub use cached_object::CachedObject;
 pub use error::{ClusterError, Conflict};
 pub use health::{Health, HealthStatus, health};
 pub use inventory::{GROUP_KINDS, Inventory, Member, Members, NAMESPACES, PART_OF, SET_ID, SOURCE, TOOLING, set_id};
 pub use lease::{Lease, LeaseError, LeaseState, LeaseTiming};
-pub use live_cache::LiveCache;
+pub use live_cache::{Follower, Interest, LiveCache, LiveChanges, Snapshot};
 pub use record::{RecordApproval, RecordHead, RecordPayload, RecordRunning, RecordStep};
 pub use session::Session;
 
@@ -52,6 +57,8 @@ pub struct Target {
     pub impersonate: Option<String>,
     /// Exec plugins (by command name or path) that may run; others are an error with the line to add.
     pub exec_plugins: Vec<String>,
+    /// Folder for what can be fetched again; none: nothing is kept.
+    pub cache: Option<PathBuf>,
 }
 
 /// One kind that the server serves.
@@ -175,13 +182,4 @@ pub struct Applied {
     pub created: bool,
     /// `Warning` headers.
     pub warnings: Vec<String>,
-}
-
-/// Something changed in a watched scope.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LiveChange {
-    /// The scope.
-    pub scope: Scope,
-    /// The object; none: the whole scope was listed anew, failed, went stale, or recovered.
-    pub id: Option<ObjectId>,
 }

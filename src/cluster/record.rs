@@ -176,26 +176,46 @@ struct Part {
     applied: BTreeMap<ObjectId, String>,
 }
 
+/// What became of a record that was to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Creation {
+    /// It is there.
+    Written,
+    /// There was one already: this approval was used before.
+    UsedBefore,
+}
+
 /// Writes a new record, complete with its payload, before anything else is written. Fills in the head's name, uid and payload. Values of Secrets are taken
 /// out of the payload here.
 ///
 /// # Errors
-/// [`ClusterError::Precondition`]: this approval was used before.
+/// [`ClusterError`].
 pub async fn create(
     session: &Session,
     namespace: &str,
     head: &mut RecordHead,
     objects: &BTreeMap<ObjectId, Value>,
-) -> Result<(), ClusterError> {
+) -> Result<Creation, ClusterError> {
     head.name = RecordHead::name_for(&head.application, &head.digest, head.issued);
+    let id = config_map_id(namespace, &head.name);
     // The head's name is what makes an approval work once, so it is looked for before anything is written for nothing.
-    if session.get(&config_maps(), &config_map_id(namespace, &head.name)).await?.is_some() {
-        return Err(ClusterError::Precondition { message: format!("record {namespace}/{} exists already", head.name) });
+    if session.get(&config_maps(), &id).await?.is_some() {
+        return Ok(Creation::UsedBefore);
     }
     head.payload = chunks::write(session, namespace, &head.application, objects).await?;
     let text = write_parts(session, namespace, head).await?;
-    head.uid = session.create(&config_maps(), &head_body(namespace, head, &text)).await?.uid;
-    Ok(())
+    match session.create(&config_maps(), &head_body(namespace, head, &text)).await {
+        Ok(created) => {
+            head.uid = created.uid;
+            Ok(Creation::Written)
+        }
+        // Somebody used it at this very moment; a webhook's 409 is none of that.
+        Err(error @ ClusterError::Precondition { .. }) => match session.get(&config_maps(), &id).await? {
+            Some(_) => Ok(Creation::UsedBefore),
+            None => Err(error),
+        },
+        Err(error) => Err(error),
+    }
 }
 
 /// Writes a head anew.

@@ -12,7 +12,11 @@ use http_body_util::BodyExt;
 use hyper::body::Bytes;
 use kube::client::Body;
 use serde_json::Value;
-use std::{fmt::Write as _, time::Duration};
+use std::{
+    fmt::Write as _,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 /// Deadline of a request that names none.
 pub(super) const DEADLINE: Duration = Duration::from_secs(30);
@@ -122,6 +126,10 @@ pub(super) struct Reply {
 }
 
 impl Reply {
+    /// The body.
+    pub fn bytes(&self) -> &[u8] {
+        &self.body
+    }
     /// Parses the body.
     pub async fn json(self) -> Result<Value, ClusterError> {
         let code = self.status.as_u16();
@@ -140,12 +148,21 @@ impl Reply {
 pub(super) struct Transport {
     client: kube::Client,
     server: String,
+    lists_by_list: AtomicBool,
 }
 
 impl Transport {
     /// Names a client's server.
     pub fn new(client: kube::Client, server: String) -> Self {
-        Self { client, server }
+        Self { client, server, lists_by_list: AtomicBool::new(false) }
+    }
+    /// Says whether a WATCH may be asked to begin with all objects, as far as is known.
+    pub fn streams_lists(&self) -> bool {
+        !self.lists_by_list.load(Ordering::Relaxed)
+    }
+    /// Remembers that this server cannot do that.
+    pub fn cannot_stream_lists(&self) {
+        self.lists_by_list.store(true, Ordering::Relaxed);
     }
     /// The server's address.
     pub fn server(&self) -> &str {
@@ -163,18 +180,13 @@ impl Transport {
     }
     /// Sends a read; again where the server is too busy, a bounded number of times.
     pub async fn read(&self, call: &Call) -> Result<Reply, ClusterError> {
-        let mut wait = Duration::from_millis(200);
-        for _ in 1..TRIES {
-            match self.once(call).await {
-                Err(ClusterError::Busy { retry_after, .. }) => {
-                    let pause = retry_after.map_or(wait, Duration::from_secs).clamp(wait, LONGEST_WAIT);
-                    tokio::time::sleep(pause).await;
-                    wait *= 2;
-                }
-                answer => return answer,
-            }
-        }
-        self.once(call).await
+        patiently(|| self.once(call)).await
+    }
+    /// Opens a read, within its deadline; again where the server is too busy. The deadline of the body is the caller's to keep.
+    pub async fn open_patiently(&self, call: &Call) -> Result<Response<Body>, ClusterError> {
+        let open =
+            async || tokio::time::timeout(call.deadline, self.open(call)).await.unwrap_or_else(|_| Err(late(call)));
+        patiently(open).await
     }
     /// Sends, and returns the answer's head with a body to stream. The deadline is the caller's to keep.
     pub async fn open(&self, call: &Call) -> Result<Response<Body>, ClusterError> {
@@ -213,6 +225,22 @@ impl Transport {
             other => self.unreachable(other),
         }
     }
+}
+
+/// Asks again where the server is too busy, a bounded number of times.
+async fn patiently<T, F: Future<Output = Result<T, ClusterError>>>(ask: impl Fn() -> F) -> Result<T, ClusterError> {
+    let mut wait = Duration::from_millis(200);
+    for _ in 1..TRIES {
+        match ask().await {
+            Err(ClusterError::Busy { retry_after, .. }) => {
+                let pause = retry_after.map_or(wait, Duration::from_secs).clamp(wait, LONGEST_WAIT);
+                tokio::time::sleep(pause).await;
+                wait *= 2;
+            }
+            answer => return answer,
+        }
+    }
+    ask().await
 }
 
 /// The error of a request that had no answer in time.

@@ -2,15 +2,19 @@
 
 use super::{
     Catalog, ClusterError, LiveCache, LiveObject, Resource, Scope, Target, client, discovery, kubeconfig,
+    openapi::OpenApi,
     request::{Call, Reply, Transport, collection, item},
     rights,
 };
+use crate::merge::Schemas;
 use crate::object::{ObjectId, join_api_version, sha256_hex};
 use serde_json::Value;
 use std::{
+    collections::BTreeSet,
     sync::{Arc, PoisonError, RwLock},
     time::{Duration, Instant},
 };
+use tokio::sync::watch;
 
 /// Objects of one page of a LIST.
 const PAGE: &str = "500";
@@ -33,6 +37,7 @@ struct SessionInner {
     version: String,
     catalog: RwLock<Arc<Catalog>>,
     live: LiveCache,
+    openapi: Arc<OpenApi>,
 }
 
 impl Session {
@@ -61,6 +66,7 @@ impl Session {
             Some(certificates) => format!("ca:{}", sha256_hex(certificates.concat())),
             None => format!("server:{}", transport.server()),
         });
+        let openapi = Arc::new(OpenApi::new(target.cache.clone(), &cluster_id));
         Ok(Self {
             inner: Arc::new(SessionInner {
                 live: LiveCache::new(Arc::clone(&transport)),
@@ -70,6 +76,7 @@ impl Session {
                 cluster_id,
                 version,
                 catalog: RwLock::new(Arc::new(catalog)),
+                openapi,
             }),
         })
     }
@@ -114,7 +121,28 @@ impl Session {
     pub async fn rediscover(&self) -> Result<Arc<Catalog>, ClusterError> {
         let catalog = Arc::new(discovery::discover(self.transport()).await?);
         *self.inner.catalog.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&catalog);
+        self.inner.openapi.look_again(&self.inner.transport);
         Ok(catalog)
+    }
+    /// Returns the schemas of these groups and versions (`apps/v1`, `v1`), as far as the server has them; others that were asked for
+    /// before are there too. What is known is returned without a request.
+    ///
+    /// # Errors
+    /// Where the server has no OpenAPI v3, or the user may not read it.
+    pub async fn schemas(&self, api_versions: &BTreeSet<String>) -> Result<Arc<Schemas>, ClusterError> {
+        self.inner.openapi.schemas(self.transport(), api_versions).await
+    }
+    /// Asks whether schemas in use have changed.
+    ///
+    /// # Errors
+    /// As [`Session::schemas`].
+    pub async fn refresh_schemas(&self) -> Result<(), ClusterError> {
+        self.inner.openapi.refresh(self.transport()).await
+    }
+    /// Follows a number that grows whenever a schema that was handed out is another one now: what was predicted under another
+    /// number may be wrong.
+    pub fn schema_epoch(&self) -> watch::Receiver<u64> {
+        self.inner.openapi.epoch()
     }
     /// The watches of this session.
     pub fn live(&self) -> &LiveCache {

@@ -4,6 +4,7 @@
 
 pub mod init;
 
+mod clock;
 mod expand;
 mod model;
 mod nearest;
@@ -16,6 +17,7 @@ mod schema;
 mod values;
 mod watch;
 
+pub use clock::{fix_clock, fresh_id, now};
 pub use model::{
     Application, AutoSync, Cluster, Config, Extras, Ignore, Layout, Poll, Repository, Signers, Ui, Verify,
 };

@@ -87,6 +87,8 @@ pub enum Action {
     Yaml,
     Copy,
     ManagedFields,
+    Extras,
+    Wrap,
     Activity,
     BackToRevision,
     Undo,
@@ -210,6 +212,8 @@ pub const TABLE: &[ActionSpec] = &[
     look(A::Yaml, Move, "yaml", &["y"], "yaml", "Show the live object of the diff as YAML, Secrets masked"),
     look(A::Copy, Main, "copy", &["c"], "copy", "Copy the name or id under the cursor to the clipboard"),
     look(A::ManagedFields, Move, "managed-fields", &["m"], "managed fields", "Show or hide managed fields and status"),
+    look(A::Extras, Move, "extras", &["x"], "extras", "List the live fields that Git does not set, by who wrote them"),
+    look(A::Wrap, Move, "wrap", &["w"], "wrap", "Wrap long lines of the diff, or cut them"),
     look(A::BackToRevision, Main, "back-to-revision", &["b"], "back to revision", "Apply an old revision again").asks(),
     look(A::Undo, Main, "undo", &["z"], "undo", "Plan what was applied before").asks(),
     look(A::SuspendApplication, Main, "suspend", &["S"], "suspend", "Suspend the application").asks(),
@@ -238,6 +242,7 @@ pub const TABLE: &[ActionSpec] = &[
     look(A::Push, Revert, "push", &["a"], "approve and push", "Approve exactly this commit and push it")
         .hinted()
         .writes(),
+    look(A::NextField, Revert, "revert-field", &["tab"], "next field", "Leave or enter the name field"),
     look(A::Target, Revert, "target", &["r"], "branch", "Switch between the application's branch and a review branch")
         .hinted(),
     look(A::Parent1, Revert, "parent-1", &["1"], "first parent stays", "Undo a merge, keeping its first parent's side"),
@@ -266,6 +271,14 @@ pub const TABLE: &[ActionSpec] = &[
     look(A::ScrollDown, Commit, "detail-down", &["u"], "scroll", "Scroll the commit").hinted(),
     look(A::ScrollUp, Commit, "detail-up", &["i"], "scroll up", "Scroll the commit back"),
     look(A::Open, Help, "run", &["enter"], "run", "Run the action under the cursor").hinted(),
+    look(
+        A::Quit,
+        Layer,
+        "quit-from-screen",
+        &["ctrl-c"],
+        "quit",
+        "Leave driftdeck from any screen; asks while a sync runs",
+    ),
     look(A::QuitAnyway, Quit, "quit-anyway", &["y"], "quit", "Stop the running syncs and quit").hinted().writes(),
     look(A::Close, Layer, "close", &["q"], "close", "Leave this screen").hinted(),
 ];

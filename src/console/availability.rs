@@ -45,9 +45,12 @@ pub fn why_not(model: &Model, action: Action) -> Option<String> {
             Some(Layer::Commit(screen)) if screen.effect.ready().is_none() => Some("the commit is not read yet".into()),
             _ => None,
         },
-        A::NextField => plan_screen(model)
-            .is_some_and(|screen| !screen.typed_needed(model.settings.confirm_always))
-            .then(|| "this plan needs no name typed".into()),
+        A::NextField => match model.layers.last() {
+            Some(Layer::Plan(screen)) => name_not_asked(model, screen),
+            Some(Layer::Revert(_)) if !model.settings.confirm_always => Some("this revert needs no name typed".into()),
+            Some(Layer::Revert(screen)) => read_only(model, &screen.ticket.application),
+            _ => None,
+        },
         A::StopSync => match model.layers.last() {
             Some(Layer::Sync(screen)) if screen.stopping => Some("stopping after the requests in flight".into()),
             Some(Layer::Sync(screen)) if !model.syncing(&screen.application) => Some("the sync has ended".into()),
@@ -115,6 +118,16 @@ pub fn read_only(model: &Model, application: &str) -> Option<String> {
     } else {
         "read-only: :write arms this console".into()
     })
+}
+
+/// Says why the name field takes no letters: an approval does not need it, or lacks more than a name.
+pub fn name_not_asked(model: &Model, screen: &PlanScreen) -> Option<String> {
+    let plan = screen.plan.ready()?;
+    if !plan.approvable {
+        return approval_missing(model, screen);
+    }
+    let asked = screen.typed_needed(model.settings.confirm_always);
+    (!asked).then(|| "this plan needs no name typed".into()).or_else(|| read_only(model, &screen.ticket.application))
 }
 
 /// Returns what an approval still lacks, time aside.

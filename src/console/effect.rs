@@ -1,12 +1,19 @@
 //! What the console wants done, as values; carried out at the edge, where answers come back as messages.
 
-use super::message::{Event, Reply, Ticket};
+use super::{
+    diff::{DiffDocument, Job},
+    message::{Event, Reply, Ticket},
+};
 use crate::{
+    config,
     engine::{Choices, Engine, EngineError, Plan, RevertTarget},
     git::CommitId,
 };
-use jiff::Timestamp;
-use std::{future::Future, sync::Arc};
+use std::{
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// One thing to do outside the model.
@@ -59,6 +66,8 @@ pub enum Effect {
         /// Where it goes.
         target: RevertTarget,
     },
+    /// Draw a diff that is too big to be drawn between two keys.
+    Draw(Job),
     /// Ask a repository for news.
     Fetch(String),
     /// Compare an application again.
@@ -82,6 +91,11 @@ pub fn start(engine: &Engine, effect: Effect, events: &UnboundedSender<Event>) {
         Effect::Refresh(application) => told(engine.refresh(&application), &events),
         Effect::Cancel(application) => engine.cancel(&application),
         Effect::Arm(on) => engine.arm(on),
+        Effect::Draw(job) => drop(tokio::task::spawn_blocking(move || {
+            // The place waits for an answer: one that panics is a diff that says so.
+            let document = catch_unwind(AssertUnwindSafe(|| job.run())).unwrap_or_else(|_| DiffDocument::failed());
+            let _ = events.send(Event::Reply(Reply::Drawn(job.ticket, Arc::new(document))));
+        })),
         Effect::Copy(_) | Effect::Suspend => {}
         Effect::Plan { ticket, choices } => {
             let name = ticket.application.clone();
@@ -91,7 +105,7 @@ pub fn start(engine: &Engine, effect: Effect, events: &UnboundedSender<Event>) {
             let name = ticket.application.clone();
             answer(events, ticket, Reply::Synced, async move {
                 let operator = engine.operator(&name)?;
-                let approved = plan.approve(operator, confirm.as_deref(), Timestamp::now())?;
+                let approved = plan.approve(operator, confirm.as_deref(), config::now())?;
                 Ok(Arc::new(engine.sync(approved, wait).await?))
             });
         }

@@ -106,7 +106,7 @@ fn object(kind: &str, name: &str, state: ObjectState, live: Option<Value>, desir
         extras: Vec::new(),
         error: None,
         hook: None,
-        sides: Sides { live: live.map(Arc::new), desired: desired.map(Arc::new) },
+        sides: Sides { live: live.as_ref().map(Side::new), desired: desired.as_ref().map(Side::new) },
         resource_version: Some("884213".into()),
     }
 }
@@ -160,7 +160,7 @@ fn comparison(name: &str, state: ApplicationState, objects: Vec<ObjectComparison
         pinned: None,
         paused: false,
         health: HealthStatus::Healthy,
-        objects,
+        objects: objects.into_iter().map(Arc::new).collect(),
         live: LiveAge { age: Some(1.0) },
         lease: LeaseView::default(),
         auto_sync: AutoSyncView::default(),
@@ -393,10 +393,10 @@ pub fn effect() -> Arc<CommitEffect> {
             file("apps/shop/api/hpa.yaml", FileStatus::Added),
             file("apps/shop/api/kustomization.yaml", FileStatus::Modified),
         ],
-        rendered: vec![RenderedObject { object: hpa.clone() }],
+        rendered: vec![RenderedObject { object: ObjectComparison::clone(&hpa) }],
         live: LiveEffect {
             counts: Counts { create: 1, update: 1, unchanged: 18, ..Counts::default() },
-            objects: vec![hpa],
+            objects: vec![ObjectComparison::clone(&hpa)],
             error: None,
         },
     })

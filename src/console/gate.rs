@@ -32,7 +32,7 @@ pub fn too_early(press: Press, shown: Option<Duration>) -> Option<String> {
 
 /// Says why a typed name does not arm yet.
 pub fn name_missing(typed: &str, name: &str) -> Option<String> {
-    (typed != name).then(|| format!("type the name {} to arm (tab goes to the field)", text::one_line(name)))
+    (typed != name).then(|| format!("type the name {} to arm", text::one_line(name)))
 }
 
 #[cfg(test)]

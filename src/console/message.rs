@@ -1,6 +1,7 @@
 //! What reaches the model: keys, snapshots, answers, time. Every message carries the time at which it came, so that
 //! `update` is a function of its arguments alone.
 
+use super::diff::DiffDocument;
 use crate::engine::{Activity, CommitEffect, EngineError, Fleet, GitChange, Plan, SyncReport};
 use crossterm::event::{KeyEvent, MouseEvent};
 use jiff::Timestamp;
@@ -67,6 +68,8 @@ pub enum Reply {
     Commit(Ticket, Result<Arc<CommitEffect>, EngineError>),
     /// To a revert, before it is pushed.
     Reverted(Ticket, Result<Arc<GitChange>, EngineError>),
+    /// To a diff that was drawn off the loop.
+    Drawn(u64, Arc<DiffDocument>),
     /// To a push.
     Pushed(Ticket, Result<Arc<GitChange>, EngineError>),
     /// To what has no other answer: what could not be done.

@@ -97,6 +97,8 @@ pub struct Status {
     pub tone: Tone,
     /// Since when.
     pub since: Duration,
+    /// It answers a key: the next key that does something takes it away.
+    pub answer: bool,
 }
 
 impl Status {
@@ -204,7 +206,7 @@ impl Model {
 
     /// Shows a message.
     pub fn say(&mut self, tone: Tone, text: impl Into<String>) {
-        self.status = Some(Status { text: text.into(), tone, since: self.stamp.uptime });
+        self.status = Some(Status { text: text.into(), tone, since: self.stamp.uptime, answer: false });
     }
 
     /// Returns the application under the cursor; none when it is gone.

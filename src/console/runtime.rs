@@ -13,7 +13,7 @@ use super::{
     view::view,
 };
 use crate::{
-    config::{Config, Paths},
+    config::{self, Config, Paths},
     engine::{Activity, ActivityKind, Engine, Fleet},
 };
 use crossterm::{
@@ -23,7 +23,6 @@ use crossterm::{
     terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate},
 };
 use futures::{StreamExt, future::poll_immediate};
-use jiff::Timestamp;
 use ratatui::{Terminal, backend::CrosstermBackend};
 use std::{
     io::{self, Stdout},
@@ -143,7 +142,7 @@ where
     terminal::watch_panics(Box::new(move |text| {
         tracing::error!(panic = %text, "a background task panicked");
         let note = Activity {
-            time: Timestamp::now(),
+            time: config::now(),
             kind: ActivityKind::Failed,
             subject: "driftdeck".into(),
             text: format!("a background task failed; this is a bug worth reporting: {text}"),
@@ -155,7 +154,7 @@ where
     let screen = Terminal::new(CrosstermBackend::new(io::stdout()))?;
     let size = screen.size()?;
     let started = Instant::now();
-    let stamp = Stamp { now: Timestamp::now(), uptime: Duration::ZERO };
+    let stamp = Stamp { now: config::now(), uptime: Duration::ZERO };
     let mut console = Console {
         model: Model::new(settings, stamp, (size.width, size.height)),
         screen,
@@ -212,7 +211,7 @@ where
 
 impl<F: FnMut(Effect, &UnboundedSender<Event>)> Console<F> {
     fn stamp(&self) -> Stamp {
-        Stamp { now: Timestamp::now(), uptime: self.started.elapsed() }
+        Stamp { now: config::now(), uptime: self.started.elapsed() }
     }
 
     /// Updates the model and starts what it asks for.

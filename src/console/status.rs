@@ -115,6 +115,11 @@ pub fn is_stale(application: &ApplicationView, cluster: Option<&ClusterView>) ->
     })
 }
 
+/// Says in a word that a cluster does not answer: lost, or never reached.
+pub fn lost(cluster: &ClusterView) -> &'static str {
+    if cluster.version.is_some() { "lost" } else { "not reached" }
+}
+
 /// Returns an object's sign, word and role.
 pub fn object(state: ObjectState, glyphs: &Glyphs) -> (&'static str, &'static str, Role) {
     match state {

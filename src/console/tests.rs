@@ -2,6 +2,7 @@
 
 mod approving;
 mod moving;
+mod telling;
 
 use super::{
     effect::Effect,

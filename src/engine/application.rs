@@ -6,23 +6,24 @@ use super::{
     error::EngineError,
     fleet::{ActivityKind, Work},
     hub::Hub,
+    ignore::IgnoreRules,
     ledger::{LedgerReader, Objects},
     predict::Predictions,
     repository::RepositoryHandle,
+    results::Results,
     target::ClusterHandle,
 };
 use crate::{
-    cluster::{Catalog, Scope, Session, set_id},
+    cluster::{Catalog, Follower, Interest, LiveCache, Session, set_id},
     config,
     git::{CommitId, Mirror, Revision},
     object::SourceTree,
     render::{self, FolderTree, RenderError, Rendered},
 };
 use std::{
-    collections::BTreeSet,
     path::PathBuf,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -54,6 +55,12 @@ pub(in crate::engine) struct Source {
     pub identity: String,
 }
 
+/// Placed renders that are kept: that of the configured revision, and one that somebody looks at.
+const PLACED_KEPT: usize = 2;
+
+/// A render, the catalog that it was placed by, and the result.
+type Placed = (Arc<Rendered>, Arc<Catalog>, Arc<Desired>);
+
 /// One application's place in the engine, shared by its worker and by what clients ask.
 pub(in crate::engine) struct Application {
     /// Its configuration.
@@ -70,6 +77,8 @@ pub(in crate::engine) struct Application {
     pub neighbours: Vec<String>,
     /// Predictions of its cluster.
     pub predictions: Arc<Predictions>,
+    /// Fields that are left alone.
+    pub ignore: Arc<IgnoreRules>,
     /// Its state in the cluster.
     pub ledger: LedgerReader,
     /// Wakes its worker.
@@ -78,7 +87,9 @@ pub(in crate::engine) struct Application {
     pub follow: bool,
     syncing: AtomicBool,
     seen_record: Mutex<Option<String>>,
-    watched: Mutex<BTreeSet<Scope>>,
+    follower: Mutex<Option<Arc<Follower>>>,
+    results: Mutex<Results>,
+    placed: Mutex<Vec<Placed>>,
     renders: Arc<render::Cache>,
     scratch: PathBuf,
 }
@@ -110,6 +121,7 @@ impl Application {
         follow: bool,
     ) -> Self {
         let ledger = LedgerReader::new(&section.name);
+        let ignore = Arc::new(IgnoreRules::new(&section.ignore));
         Self {
             section,
             repository,
@@ -118,12 +130,15 @@ impl Application {
             claims,
             neighbours,
             predictions,
+            ignore,
             ledger,
             wake: Notify::new(),
             follow,
             syncing: AtomicBool::new(false),
             seen_record: Mutex::default(),
-            watched: Mutex::default(),
+            follower: Mutex::default(),
+            results: Mutex::default(),
+            placed: Mutex::default(),
             renders,
             scratch,
         }
@@ -146,13 +161,28 @@ impl Application {
         *seen = newest;
         moved
     }
-    /// Notes which scopes its latest comparison was made from.
-    pub(in crate::engine) fn watches(&self, scopes: BTreeSet<Scope>) {
-        *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = scopes;
+    /// Follows what its comparison is made from; what it followed before is let go.
+    pub(in crate::engine) fn follow_live(&self, cache: &LiveCache, interest: Interest) {
+        let mut follower = self.follower.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = match follower.take().filter(|follower| follower.follows(cache)) {
+            Some(current) => current,
+            None => Arc::new(cache.follow()),
+        };
+        current.want(interest);
+        *follower = Some(current);
     }
-    /// Says whether a change in a scope can change its comparison.
-    pub(in crate::engine) fn depends_on(&self, scope: &Scope) -> bool {
-        self.watched.lock().unwrap_or_else(PoisonError::into_inner).contains(scope)
+    /// Returns what tells of moves in the cluster; none before the first comparison.
+    pub(in crate::engine) fn follower(&self) -> Option<Arc<Follower>> {
+        self.follower.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+    /// Lets the cluster's objects go: nobody looks any more.
+    pub(in crate::engine) fn stop_following(&self) {
+        *self.follower.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+    /// Returns what was found of its objects.
+    pub(in crate::engine) fn results(&self) -> MutexGuard<'_, Results> {
+        // The worst that a panic can leave is results of some objects.
+        self.results.lock().unwrap_or_else(PoisonError::into_inner)
     }
     /// Namespace of inventory, records and Lease.
     pub(in crate::engine) fn state_namespace(&self) -> Option<&str> {
@@ -236,7 +266,11 @@ impl Application {
     }
 
     /// Renders and places.
-    pub(in crate::engine) async fn desired(&self, source: &Source, session: &Session) -> Result<Desired, EngineError> {
+    pub(in crate::engine) async fn desired(
+        &self,
+        source: &Source,
+        session: &Session,
+    ) -> Result<Arc<Desired>, EngineError> {
         let rendered = self.render(source, Some(session)).await?;
         let mut desired = self.placed(&rendered, &session.catalog());
         if desired.has_unserved_kinds() && self.cluster.may_rediscover() && self.follow_up_discovery(session).await {
@@ -250,7 +284,7 @@ impl Application {
         let source = self.source(&At::Commit(commit), false).await.ok()?;
         let rendered = self.render(&source, Some(session)).await.ok()?;
         let desired = self.placed(&rendered, &session.catalog());
-        let objects = desired.objects.iter().map(|object| (object.manifest.id.clone(), object.manifest.body.clone()));
+        let objects = desired.objects.iter().map(|object| (object.manifest.id.clone(), object.manifest.body()));
         Some(Arc::new(objects.collect()))
     }
 
@@ -270,12 +304,22 @@ impl Application {
         }
     }
 
-    fn placed(&self, rendered: &Arc<Rendered>, catalog: &Catalog) -> Desired {
-        place(rendered, catalog, self.section.namespace.as_deref(), self.part_of().as_deref())
+    /// Places a render; one that was placed just now is not placed again.
+    fn placed(&self, rendered: &Arc<Rendered>, catalog: &Arc<Catalog>) -> Arc<Desired> {
+        let placed = || self.placed.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = |(of, by, _): &&Placed| Arc::ptr_eq(of, rendered) && Arc::ptr_eq(by, catalog);
+        if let Some((_, _, known)) = placed().iter().find(same) {
+            return Arc::clone(known);
+        }
+        let desired = Arc::new(place(rendered, catalog, self.section.namespace.as_deref(), self.part_of().as_deref()));
+        let mut placed = placed();
+        placed.insert(0, (Arc::clone(rendered), Arc::clone(catalog), Arc::clone(&desired)));
+        placed.truncate(PLACED_KEPT);
+        desired
     }
 
     /// Asks the server again which kinds it serves: a CRD may have come since.
-    async fn follow_up_discovery(&self, session: &Session) -> bool {
+    pub(in crate::engine) async fn follow_up_discovery(&self, session: &Session) -> bool {
         match session.rediscover().await {
             Ok(_) => true,
             Err(error) => {

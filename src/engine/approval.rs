@@ -1,12 +1,14 @@
 //! The one way to write: an operator's approval of exactly one plan.
 
 use super::{
+    controllers,
     order::Place,
     plan::{Choices, Confirmation, Plan, StepAction},
 };
 use crate::{
-    cluster::{Conflict, Resource},
-    object::ObjectId,
+    cluster::{Conflict, LiveObject, Resource},
+    merge::live_content,
+    object::{ObjectId, Pointer, canonical_json, sha256_hex},
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -25,10 +27,57 @@ pub(in crate::engine) struct BoundStep {
     pub place: Place,
     /// What is sent; nothing for a prune.
     pub body: Value,
-    /// uid and digest of the live content it was planned against; none: the object was absent.
-    pub live: Option<(String, String)>,
+    /// The live object that it was planned against; none: the object was absent.
+    pub live: Option<LiveMark>,
     /// Fields that are taken from other managers.
     pub conflicts: Vec<Conflict>,
+}
+
+/// What a step relies on of a live object.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::engine) struct LiveMark {
+    /// Its uid.
+    pub uid: String,
+    /// Digest of its content that counts.
+    pub digest: String,
+    /// Fields that do not count.
+    pub uncounted: Vec<Pointer>,
+}
+
+/// How a live object stands to the mark that was taken of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::engine) enum Since {
+    /// What counts is as it was.
+    Same,
+    /// Its content moved.
+    Changed,
+    /// It is another object of the same name.
+    Replaced,
+}
+
+impl LiveMark {
+    /// Takes the mark of a live object; `payload` is what is sent of it (null: nothing), `ignored` what is left alone.
+    pub(in crate::engine) fn of(id: &ObjectId, live: &LiveObject, payload: &Value, ignored: Vec<Pointer>) -> Self {
+        let mut uncounted = controllers::uncounted(id, &live.body, payload);
+        uncounted.extend(ignored);
+        Self { uid: live.uid.clone(), digest: live_digest(live, &uncounted), uncounted }
+    }
+
+    /// Compares a live object of now with the mark.
+    pub(in crate::engine) fn since(&self, live: &LiveObject) -> Since {
+        if self.uid != live.uid {
+            Since::Replaced
+        } else if self.digest != live_digest(live, &self.uncounted) {
+            Since::Changed
+        } else {
+            Since::Same
+        }
+    }
+}
+
+/// Hash of the part of a live object that counts: status writes do not change it.
+pub(in crate::engine) fn live_digest(live: &LiveObject, uncounted: &[Pointer]) -> String {
+    sha256_hex(canonical_json(&live_content(&live.body, uncounted)))
 }
 
 /// What a plan sends and binds; only planning and the sync read it.

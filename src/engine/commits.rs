@@ -16,7 +16,7 @@ use super::{
 use crate::{
     cluster::{RecordHead, Session},
     git::{Commit, CommitId, HistoryOptions, Mirror, Reverted},
-    object::{Manifest, ObjectId, clean},
+    object::{ObjectId, PackedManifest, clean},
     render::Rendered,
 };
 use std::{
@@ -343,7 +343,7 @@ fn applied_at(head: &RecordHead, ledger: &Ledger, namespace: &str) -> AppliedAt 
 
 /// Compares two renders object by object; objects without a namespace of their own stand in the application's on both sides.
 fn rendered_changes(before: Option<&Rendered>, after: &Rendered, namespace: Option<&str>) -> Vec<RenderedObject> {
-    let by_id = |rendered: &Rendered| -> BTreeMap<ObjectId, Manifest> {
+    let by_id = |rendered: &Rendered| -> BTreeMap<ObjectId, PackedManifest> {
         rendered
             .manifests
             .iter()
@@ -360,7 +360,13 @@ fn rendered_changes(before: Option<&Rendered>, after: &Rendered, namespace: Opti
     let after = by_id(after);
     let ids: BTreeSet<&ObjectId> = before.keys().chain(after.keys()).collect();
     ids.into_iter()
-        .filter_map(|id| compare::rendered(before.get(id), after.get(id)))
+        .filter_map(|id| match (before.get(id), after.get(id)) {
+            (Some(before), Some(after)) if before.surely_same_body(after) => None,
+            (before, after) => {
+                let (before, after) = (before.map(PackedManifest::read), after.map(PackedManifest::read));
+                compare::rendered(before.as_ref(), after.as_ref())
+            }
+        })
         .map(|object| RenderedObject { object })
         .collect()
 }

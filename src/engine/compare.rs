@@ -1,19 +1,21 @@
 //! Comparison as a pure function: desired, live, prediction and base in; states and attributed changes out.
 
 use super::{
-    comparison::{Action, ApplicationState, Change, ChangeOrigin, ObjectComparison, ObjectState, Sides},
+    comparison::{Action, ApplicationState, Change, ChangeOrigin, ObjectComparison, ObjectState, Side, Sides},
     desired::DesiredObject,
+    extras,
     field::{contains, follow, pointer_of},
     order::{hook_annotation, keeps_itself},
-    predict::{Predicted, Prediction},
+    predict::Predicted,
 };
 use crate::{
-    cluster::{Conflict, FIELD_MANAGER, HealthStatus, LiveObject, health},
-    merge::{FieldChange, Op, changes, owners},
-    object::{Manifest, Mask, ObjectId, Pointer, is_secret, mask_pair, mask_secret},
+    cluster::{CachedObject, Conflict, FIELD_MANAGER, Health, HealthStatus, LiveObject, health},
+    config::Extras,
+    merge::{FieldChange, Op, Schemas, changes, owners},
+    object::{Manifest, Mask, ObjectId, Origin, PackedManifest, Pointer, is_secret, mask_pair, mask_secret},
 };
 use serde_json::Value;
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// What is known of the live side of one object.
 #[derive(Clone, Debug)]
@@ -21,62 +23,88 @@ pub(in crate::engine) enum Live {
     /// It does not exist.
     Absent,
     /// It exists.
-    Present(Arc<LiveObject>),
+    Present(Arc<CachedObject>),
     /// It cannot be read; why.
     Unreadable(String),
 }
 
-/// Compares one desired object. `base` is what was applied last, where that is known.
-pub(in crate::engine) fn object(
-    desired: &DesiredObject,
-    live: &Live,
-    predicted: Option<&Predicted>,
-    base: Option<&Value>,
-) -> ObjectComparison {
-    let manifest = &desired.manifest;
-    let mut out = blank(manifest);
-    if let Err(reason) = &desired.resource {
+/// Everything that one object is compared from.
+#[derive(Clone, Copy)]
+pub(in crate::engine) struct Seen<'a> {
+    /// What Git says.
+    pub desired: &'a DesiredObject,
+    /// Its manifest, read.
+    pub manifest: &'a Value,
+    /// What the cluster has.
+    pub live: &'a Live,
+    /// The live object, read; null where there is none.
+    pub body: &'a Value,
+    /// How well it is known what applying would give.
+    pub predicted: Option<&'a Predicted>,
+    /// What applying would give; none: what is there.
+    pub after: Option<&'a Value>,
+    /// What was applied last, where that is known.
+    pub base: Option<&'a Value>,
+    /// The cluster's schemas.
+    pub schemas: &'a Schemas,
+    /// What extras mean.
+    pub extras: Extras,
+}
+
+/// Compares one desired object.
+pub(in crate::engine) fn object(seen: Seen<'_>) -> ObjectComparison {
+    let manifest = &seen.desired.manifest;
+    // A desired object is no hook: those are set apart.
+    let mut out = blank(&manifest.id, &manifest.version, &manifest.origin);
+    if let Err(reason) = &seen.desired.resource {
         return unknown(out, manifest, reason.clone());
     }
-    let live = match live {
+    let live = match seen.live {
         Live::Unreadable(reason) => return unknown(out, manifest, reason.clone()),
         Live::Absent => {
             out.state = ObjectState::Missing;
             out.action = Action::Create;
             out.health = HealthStatus::Missing;
-            out.sides.desired = Some(Arc::new(mask_secret(manifest)));
-            if let Some(Predicted::Refused(reason)) = predicted {
+            out.sides.desired = Some(Side::new(&mask_secret(&manifest.read())));
+            if let Some(Predicted::Refused(reason)) = seen.predicted {
                 out.error = Some(reason.clone());
             }
             return out;
         }
         Live::Present(live) => live,
     };
-    describe_live(&mut out, live);
-    let (object, conflicts): (&Value, &[Conflict]) = match predicted {
-        Some(Predicted::Verified(prediction)) => {
-            let Prediction { object, conflicts, .. } = prediction.as_ref();
-            (object, conflicts)
-        }
-        Some(Predicted::Estimated(object, reason)) => {
+    let body = seen.body;
+    let judged = live.health_of(body).clone();
+    describe_live(&mut out, live.uid(), live.resource_version(), judged);
+    let terms = match seen.predicted {
+        Some(Predicted::Verified(terms) | Predicted::Foreseen(terms)) => terms,
+        Some(Predicted::Estimated(terms, reason)) => {
             out.message = format!("estimated, {reason}");
-            (object, &[])
+            terms
         }
         Some(Predicted::Refused(reason) | Predicted::Failed(reason)) => {
-            out.sides.live = mask_pair(Some(&live.body), None).0.map(Arc::new);
+            out.sides.live = Some(live_side(live, body));
             return unknown(out, manifest, reason.clone());
         }
         None => return unknown(out, manifest, "not compared yet".into()),
     };
-    let fields = changes(&live.body, object);
-    let (live_side, desired_side) = mask_pair(Some(&live.body), Some(object));
-    out.sides = Sides { live: live_side.map(Arc::new), desired: desired_side.map(Arc::new) };
+    let after = seen.after.unwrap_or(body);
+    let fields = seen.after.map(|after| changes(body, after)).unwrap_or_default();
+    out.sides = if is_secret(body) {
+        let (live, desired) = mask_pair(Some(body), Some(after));
+        Sides { live: live.as_ref().map(Side::new), desired: desired.as_ref().map(Side::new) }
+    } else {
+        let live = live_side(live, body);
+        // Nothing would change, so the two sides are one.
+        let desired = if fields.is_empty() { Arc::clone(&live) } else { Side::new(after) };
+        Sides { live: Some(live), desired: Some(desired) }
+    };
     let attribute = Attribution {
-        live: &live.body,
-        predicted: object,
-        manifest: &manifest.body,
-        base,
-        conflicts,
+        live: body,
+        predicted: after,
+        manifest: seen.manifest,
+        base: seen.base,
+        conflicts: &terms.conflicts,
         id: manifest.id.clone(),
     };
     out.changes = fields.into_iter().map(|field| attribute.change(field)).collect();
@@ -84,7 +112,56 @@ pub(in crate::engine) fn object(
         out.state = ObjectState::Changed;
         out.action = Action::Update;
     }
+    let spelled = spellings(&seen, &attribute, &out.changes);
+    if let Some(first) = spelled.first()
+        && out.changes.is_empty()
+    {
+        let remedy = format!(
+            "write it as {} has it, and the conflict is gone",
+            first.manager.as_deref().unwrap_or("the cluster")
+        );
+        out.message =
+            format!("{} is the same value, spelled differently: {remedy}", Pointer::from(first.path.as_str()).dotted());
+    }
+    out.changes.extend(spelled);
+    if seen.extras != Extras::Hide {
+        out.extras = extras::of(seen.schemas, &manifest.id, body, seen.manifest);
+    }
+    // Where extras count, they are the cluster's movement.
+    if seen.extras == Extras::Drift && !out.extras.is_empty() {
+        out.state = ObjectState::Changed;
+    }
     out
+}
+
+/// Conflicts about values that would not change: only the spelling differs (`0.1` and `100m`), or the server's defaults do.
+fn spellings(seen: &Seen<'_>, attribute: &Attribution<'_>, changes: &[Change]) -> Vec<Change> {
+    let conflicts = attribute.conflicts.iter();
+    let pointers: BTreeSet<Pointer> = conflicts
+        .map(|conflict| pointer_of(&conflict.field, seen.body))
+        .filter(|pointer| !pointer.0.is_empty())
+        .collect();
+    pointers
+        .into_iter()
+        .filter(|pointer| {
+            !changes.iter().any(|change| {
+                let changed = Pointer::from(change.path.as_str());
+                pointer.covers(&changed) || changed.covers(pointer)
+            })
+        })
+        .filter_map(|pointer| {
+            let live = pointer.get(seen.body)?.clone();
+            let desired = follow(&pointer, seen.body, attribute.manifest)?.clone();
+            let field = FieldChange {
+                live_path: pointer.clone(),
+                path: pointer,
+                op: Op::Replace,
+                live: Some(live),
+                desired: Some(desired),
+            };
+            Some(Change { same_value: true, ..attribute.change(field) })
+        })
+        .collect()
 }
 
 /// Describes a live object that Git no longer has, though the inventory does.
@@ -105,10 +182,10 @@ pub(in crate::engine) fn extra(id: &ObjectId, version: &str, live: &LiveObject, 
         extras: vec![],
         error: None,
         hook: None,
-        sides: Sides { live: mask_pair(Some(&live.body), None).0.map(Arc::new), desired: None },
+        sides: Sides { live: mask_pair(Some(&live.body), None).0.as_ref().map(Side::new), desired: None },
         resource_version: None,
     };
-    describe_live(&mut out, live);
+    describe_live(&mut out, &live.uid, &live.resource_version, health(&live.body));
     match keeps_itself(&live.body) {
         Some(annotation) => out.message = format!("not in Git any more; kept by {annotation}"),
         None if prune => {
@@ -122,19 +199,20 @@ pub(in crate::engine) fn extra(id: &ObjectId, version: &str, live: &LiveObject, 
 
 /// Lists a hook: it is shown, not compared and not applied.
 pub(in crate::engine) fn hook(manifest: &Manifest, annotation: &str) -> ObjectComparison {
-    let mut out = blank(manifest);
+    let mut out = blank(&manifest.id, &manifest.version, &manifest.origin);
     out.hook = Some(annotation.to_owned());
     out.message = format!("hook ({annotation}): listed, not run by this version");
-    out.sides.desired = Some(Arc::new(mask_secret(manifest)));
+    out.sides.desired = Some(Side::new(&mask_secret(manifest)));
     out
 }
 
 /// Compares two renders of one object, parent and commit: what a commit changed, without any cluster.
 pub(in crate::engine) fn rendered(before: Option<&Manifest>, after: Option<&Manifest>) -> Option<ObjectComparison> {
     let manifest = after.or(before)?;
-    let mut out = blank(manifest);
+    let mut out = blank(&manifest.id, &manifest.version, &manifest.origin);
+    out.hook = hook_annotation(manifest);
     let (live, desired) = mask_pair(before.map(|m| &m.body), after.map(|m| &m.body));
-    out.sides = Sides { live: live.map(Arc::new), desired: desired.map(Arc::new) };
+    out.sides = Sides { live: live.as_ref().map(Side::new), desired: desired.as_ref().map(Side::new) };
     match (before, after) {
         (None, _) => (out.state, out.action) = (ObjectState::Missing, Action::Create),
         (_, None) => (out.state, out.action) = (ObjectState::Extra, Action::Prune),
@@ -155,8 +233,8 @@ pub(in crate::engine) fn rendered(before: Option<&Manifest>, after: Option<&Mani
 }
 
 /// Returns the state of an application; the first that holds.
-pub(in crate::engine) fn application_state(objects: &[ObjectComparison], errors: bool) -> ApplicationState {
-    let mut members = objects.iter().filter(|object| object.hook.is_none()).peekable();
+pub(in crate::engine) fn application_state(objects: &[Arc<ObjectComparison>], errors: bool) -> ApplicationState {
+    let mut members = objects.iter().map(Arc::as_ref).filter(|object| object.hook.is_none()).peekable();
     if errors || members.clone().any(|object| object.state == ObjectState::Unknown) {
         return ApplicationState::Unknown;
     }
@@ -177,7 +255,7 @@ pub(in crate::engine) fn application_state(objects: &[ObjectComparison], errors:
 }
 
 /// Returns the worst health of an application's objects; objects that are not there count only when nothing is.
-pub(in crate::engine) fn application_health(objects: &[ObjectComparison]) -> HealthStatus {
+pub(in crate::engine) fn application_health(objects: &[Arc<ObjectComparison>]) -> HealthStatus {
     let members = || objects.iter().filter(|object| object.hook.is_none());
     let all_missing = members().next().is_some() && members().all(|object| object.health == HealthStatus::Missing);
     if all_missing {
@@ -186,29 +264,29 @@ pub(in crate::engine) fn application_health(objects: &[ObjectComparison]) -> Hea
     members().map(|object| object.health).filter(|health| *health != HealthStatus::Missing).max().unwrap_or_default()
 }
 
-fn blank(manifest: &Manifest) -> ObjectComparison {
+fn blank(id: &ObjectId, version: &str, origin: &Origin) -> ObjectComparison {
     ObjectComparison {
-        group: manifest.id.group.clone(),
-        version: manifest.version.clone(),
-        kind: manifest.id.kind.clone(),
-        namespace: manifest.id.namespace.clone(),
-        name: manifest.id.name.clone(),
+        group: id.group.clone(),
+        version: version.to_owned(),
+        kind: id.kind.clone(),
+        namespace: id.namespace.clone(),
+        name: id.name.clone(),
         uid: None,
         state: ObjectState::Synced,
         action: Action::None,
         health: HealthStatus::Healthy,
         message: String::new(),
-        source: Some(manifest.origin.clone()),
+        source: Some(origin.clone()),
         changes: vec![],
         extras: vec![],
         error: None,
-        hook: hook_annotation(manifest),
+        hook: None,
         sides: Sides::default(),
         resource_version: None,
     }
 }
 
-fn unknown(mut out: ObjectComparison, manifest: &Manifest, reason: String) -> ObjectComparison {
+fn unknown(mut out: ObjectComparison, manifest: &PackedManifest, reason: String) -> ObjectComparison {
     out.state = ObjectState::Unknown;
     out.action = Action::None;
     if out.sides.live.is_none() {
@@ -216,14 +294,65 @@ fn unknown(mut out: ObjectComparison, manifest: &Manifest, reason: String) -> Ob
     }
     out.message = reason.clone();
     out.error = Some(reason);
-    out.sides.desired = Some(Arc::new(mask_secret(manifest)));
+    out.sides.desired = Some(Side::new(&mask_secret(&manifest.read())));
     out
 }
 
-fn describe_live(out: &mut ObjectComparison, live: &LiveObject) {
-    let health = health(&live.body);
-    out.uid = Some(live.uid.clone());
-    out.resource_version = Some(live.resource_version.clone());
+/// The live side as it may be shown.
+fn live_side(live: &CachedObject, body: &Value) -> Arc<Side> {
+    match mask_pair(Some(body), None).0 {
+        Some(masked) if is_secret(body) => Side::new(&masked),
+        _ => Side::packed(live.packed().clone()),
+    }
+}
+
+/// Brings an earlier comparison up to date with states that say the same on both sides, but for what does not count: the live object's
+/// version and health, and where the manifest stands in its file. None where it has to be compared again.
+pub(in crate::engine) fn refreshed(
+    known: &Arc<ObjectComparison>,
+    desired: &DesiredObject,
+    before: &Live,
+    now: &Live,
+) -> Option<Arc<ObjectComparison>> {
+    let same_source = known.source.as_ref() == Some(&desired.manifest.origin);
+    let moved = match (before, now) {
+        (Live::Present(before), Live::Present(now)) if !Arc::ptr_eq(before, now) => {
+            if !before.same_content(now) {
+                return None;
+            }
+            // The two sides would differ in a status that does not count.
+            if !known.changes.is_empty() && !before.same(now) {
+                return None;
+            }
+            Some(now)
+        }
+        (Live::Present(_), Live::Present(_)) | (Live::Absent, Live::Absent) => None,
+        (Live::Unreadable(before), Live::Unreadable(now)) if before == now => None,
+        _ => return None,
+    };
+    if moved.is_none() && same_source {
+        return Some(Arc::clone(known));
+    }
+    let mut out = ObjectComparison::clone(known);
+    out.source = Some(desired.manifest.origin.clone());
+    if let Some(now) = moved {
+        if !known.changes.is_empty() {
+            out.resource_version = Some(now.resource_version().to_owned());
+        } else {
+            let secret = out.group.is_empty() && out.kind == "Secret";
+            describe_live(&mut out, now.uid(), now.resource_version(), now.health().clone());
+            if !secret {
+                let side = Side::packed(now.packed().clone());
+                out.sides = Sides { live: Some(Arc::clone(&side)), desired: Some(side) };
+            }
+        }
+    }
+    Some(Arc::new(out))
+}
+
+fn describe_live(out: &mut ObjectComparison, uid: &str, resource_version: &str, health: Health) {
+    out.uid = Some(uid.to_owned());
+    out.resource_version = Some(resource_version.to_owned());
     out.health = health.status;
     out.message = health.message;
 }
@@ -318,8 +447,9 @@ fn unattributed(id: &ObjectId, field: FieldChange, secret: bool) -> Change {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{cluster::Resource, object::Origin};
+    use crate::cluster::Resource;
     use serde_json::json;
+    use std::sync::LazyLock;
 
     fn config_map(data: Value) -> Value {
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "env", "namespace": "shop"}, "data": data})
@@ -335,26 +465,38 @@ mod tests {
             namespaced: true,
             verbs: vec!["list".into()],
         };
-        DesiredObject { manifest, hash: String::new(), resource: Ok(resource), needs: vec![] }
+        let manifest = PackedManifest::new(manifest).unwrap();
+        DesiredObject { manifest, wave: 0, hash: String::new(), resource: Ok(resource), needs: vec![] }
     }
 
-    fn live(mut body: Value) -> Live {
+    fn live(mut body: Value) -> (Live, Value) {
         body["metadata"]["uid"] = json!("u-1");
         body["metadata"]["managedFields"] = json!([
             {"manager": "driftdeck", "operation": "Apply", "fieldsV1": {"f:data": {"f:a": {}}}, "time": "2026-01-01T00:00:00Z"},
             {"manager": "kubectl-edit", "operation": "Update", "fieldsV1": {"f:data": {"f:b": {}}}, "time": "2026-01-02T00:00:00Z"}
         ]);
-        Live::Present(Arc::new(LiveObject::new(body)))
+        (Live::Present(Arc::new(CachedObject::of(&body))), body)
+    }
+
+    static SCHEMAS: LazyLock<Schemas> = LazyLock::new(Schemas::default);
+    static VERIFIED: LazyLock<Predicted> = LazyLock::new(|| Predicted::Verified(Arc::default()));
+
+    fn seen<'a>(desired: &'a DesiredObject, live: &'a Live, body: &'a Value) -> Seen<'a> {
+        let (after, base) = (None, None);
+        let (schemas, manifest, extras) = (&*SCHEMAS, body, Extras::Show);
+        Seen { desired, manifest, live, body, predicted: Some(&VERIFIED), after, base, schemas, extras }
     }
 
     /// Compares data as the server would predict it: what Git says laid over live.
     fn compared(git: Value, cluster: Value, base: Option<Value>) -> ObjectComparison {
         let desired = desired(config_map(git.clone()));
-        let Live::Present(live) = live(config_map(cluster)) else { unreachable!() };
-        let mut object = live.body.clone();
+        let (live, body) = live(config_map(cluster));
+        let mut object = body.clone();
         object["data"] = git;
-        let predicted = Predicted::Verified(Arc::new(Prediction { object, conflicts: vec![], warnings: vec![] }));
-        super::object(&desired, &Live::Present(live), Some(&predicted), base.map(config_map).as_ref())
+        let base = base.map(config_map);
+        let manifest = desired.manifest.body();
+        let seen = seen(&desired, &live, &body);
+        super::object(Seen { manifest: &manifest, after: Some(&object), base: base.as_ref(), ..seen })
     }
 
     #[test]
@@ -387,8 +529,8 @@ mod tests {
         let body = |value: &str| json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "shop"}, "data": {"k": value}});
         let (git, cluster, base) = (body("Z2l0"), body("bGl2ZQ=="), body("YmFzZQ=="));
         let desired = desired(git.clone());
-        let predicted = Predicted::Verified(Arc::new(Prediction { object: git, conflicts: vec![], warnings: vec![] }));
-        let compared = object(&desired, &live(cluster), Some(&predicted), Some(&base));
+        let (live, body) = live(cluster);
+        let compared = object(Seen { after: Some(&git), base: Some(&base), ..seen(&desired, &live, &body) });
         let change = compared.changes.iter().find(|change| change.path == "/data/k").unwrap();
         assert!(change.masked);
         assert_eq!((&change.live, &change.desired), (&json!({"masked": "changed"}), &json!({"masked": "changed"})));
@@ -403,10 +545,10 @@ mod tests {
         let synced = compared(json!({"a": "1"}), json!({"a": "1"}), None);
         let drifted = compared(json!({"b": "1"}), json!({"b": "2"}), Some(json!({"b": "1"})));
         let moved = compared(json!({"b": "2"}), json!({"b": "1"}), Some(json!({"b": "1"})));
-        let missing = object(&desired(config_map(json!({}))), &Live::Absent, None, None);
-        let unreadable = object(&desired(config_map(json!({}))), &Live::Unreadable("403".into()), None, None);
+        let missing = object(seen(&desired(config_map(json!({}))), &Live::Absent, &Value::Null));
+        let unreadable = object(seen(&desired(config_map(json!({}))), &Live::Unreadable("403".into()), &Value::Null));
         let state = |objects: &[&ObjectComparison]| {
-            let objects: Vec<_> = objects.iter().map(|object| (*object).clone()).collect();
+            let objects: Vec<_> = objects.iter().map(|object| Arc::new((*object).clone())).collect();
             application_state(&objects, false)
         };
         assert_eq!(state(&[]), ApplicationState::Synced);
@@ -416,6 +558,6 @@ mod tests {
         assert_eq!(state(&[&synced, &missing]), ApplicationState::OutOfSync);
         assert_eq!(state(&[&missing, &missing]), ApplicationState::Missing);
         assert_eq!(state(&[&missing, &unreadable]), ApplicationState::Unknown);
-        assert_eq!(application_state(&[synced], true), ApplicationState::Unknown);
+        assert_eq!(application_state(&[Arc::new(synced)], true), ApplicationState::Unknown);
     }
 }

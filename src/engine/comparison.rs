@@ -4,13 +4,17 @@ use crate::{
     cluster::{Conflict, HealthStatus},
     git::CommitId,
     merge::Op,
-    object::{Issue, ObjectId, Origin, Severity},
+    object::{Issue, ObjectId, Origin, Packed, Severity},
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::sync::Arc;
+use std::{
+    fmt,
+    ops::Deref,
+    sync::{Arc, OnceLock},
+};
 
 /// State of an application; the first that holds, in the order Unknown, Missing, OutOfSync, Drifted, Synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -77,7 +81,7 @@ pub enum ChangeOrigin {
 }
 
 /// One field that a sync would change. Values of Secrets are `{"masked": "changed"}`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
     /// RFC 6901.
     pub path: String,
@@ -110,7 +114,7 @@ pub struct Change {
 }
 
 /// A live field that Git does not set.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Extra {
     /// RFC 6901.
     pub path: String,
@@ -122,17 +126,68 @@ pub struct Extra {
     pub time: Option<String>,
 }
 
-/// Both sides of one object as they may be shown: Secret values masked, server-written metadata and status left out of neither.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// One side of an object as it may be shown: Secret values masked, server-written metadata and status left out of neither. It is kept
+/// compressed and parsed when somebody looks at it, for as long as the comparison is.
+pub struct Side {
+    packed: Packed,
+    parsed: OnceLock<Value>,
+}
+
+impl Side {
+    /// Takes the compressed bytes of an object that needs no mask.
+    pub(in crate::engine) fn packed(packed: Packed) -> Arc<Self> {
+        Arc::new(Self { packed, parsed: OnceLock::new() })
+    }
+    /// Packs a value.
+    pub fn new(value: &Value) -> Arc<Self> {
+        Self::packed(Packed::value(value))
+    }
+}
+
+impl Deref for Side {
+    type Target = Value;
+    fn deref(&self) -> &Value {
+        // What cannot be read is an error of the object's comparison; here it shows as nothing.
+        self.parsed.get_or_init(|| self.packed.read().unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl PartialEq for Side {
+    fn eq(&self, other: &Self) -> bool {
+        self.packed.read() == other.packed.read()
+    }
+}
+
+impl Eq for Side {}
+
+/// Both sides of one object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sides {
     /// The live object.
-    pub live: Option<Arc<Value>>,
+    pub live: Option<Arc<Side>>,
     /// What live would be after applying; for a prune nothing, for an unknown object the manifest.
-    pub desired: Option<Arc<Value>>,
+    pub desired: Option<Arc<Side>>,
+}
+
+impl Sides {
+    /// Returns the live object.
+    pub fn live(&self) -> Option<&Value> {
+        self.live.as_ref().map(|side| &***side)
+    }
+    /// Returns the object after applying.
+    pub fn desired(&self) -> Option<&Value> {
+        self.desired.as_ref().map(|side| &***side)
+    }
 }
 
 /// One object of a [`Comparison`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ObjectComparison {
     /// API group, empty for core.
     pub group: String,
@@ -236,7 +291,7 @@ pub struct Comparison {
     /// Worst health of its objects.
     pub health: HealthStatus,
     /// Its objects, differing ones first, then in apply order.
-    pub objects: Vec<ObjectComparison>,
+    pub objects: Vec<Arc<ObjectComparison>>,
     /// Age of the live side.
     pub live: LiveAge,
     /// Who holds the Lease.

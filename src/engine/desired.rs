@@ -1,16 +1,16 @@
 //! The desired objects of one application on one cluster: rendered manifests placed into their namespaces, bound to the kinds
 //! that the cluster serves, with hooks set apart.
 
-use super::order::{hook_annotation, needs};
+use super::order::{Place, hook_annotation, is_provider, needs, places, wave};
 use crate::{
     cluster::{Catalog, Resource},
-    object::{Issue, Manifest, ObjectId, canonical_json, sha256_hex},
+    object::{Issue, Manifest, ObjectId, PackedManifest, canonical_json, sha256_hex},
     render::Rendered,
 };
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 /// Label that makes a live object a member of an application's inventory (KEP-3659).
@@ -20,7 +20,9 @@ pub(in crate::engine) const PART_OF: &str = "applyset.kubernetes.io/part-of";
 #[derive(Clone, Debug)]
 pub(in crate::engine) struct DesiredObject {
     /// The placed manifest, `part-of` label included: exactly the bytes that would be sent, but for preconditions.
-    pub manifest: Manifest,
+    pub manifest: PackedManifest,
+    /// Its sync wave.
+    pub wave: i32,
     /// SHA-256 of the canonical bytes.
     pub hash: String,
     /// Where requests go, or why there is no such place.
@@ -40,6 +42,21 @@ pub(in crate::engine) struct Desired {
     pub hooks: Vec<(Manifest, String)>,
     /// The render's issues and those of placing.
     pub issues: Vec<Issue>,
+    /// Namespaces and CRDs among the objects: others may need them.
+    providers: Vec<Manifest>,
+    ids: OnceLock<Arc<BTreeSet<ObjectId>>>,
+    order: OnceLock<Arc<Order>>,
+}
+
+/// In which order the objects are applied.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct Order {
+    /// By identity.
+    pub places: BTreeMap<ObjectId, Place>,
+    /// The rank of each object, in source order.
+    pub ranks: Vec<usize>,
+    /// The objects' indices, sorted by identity.
+    by_id: Vec<usize>,
 }
 
 /// Places rendered manifests: each namespaced object gets its own namespace or the application's, each cluster-scoped one none.
@@ -52,10 +69,9 @@ pub(in crate::engine) fn place(
 ) -> Desired {
     let mut desired = Desired { rendered: Arc::clone(rendered), issues: rendered.issues.clone(), ..Desired::default() };
     let own_kinds = own_kinds(&rendered.manifests);
-    let mut placed: Vec<(Manifest, Result<Resource, String>)> = Vec::new();
     let mut seen: BTreeMap<ObjectId, String> = BTreeMap::new();
-    for manifest in &rendered.manifests {
-        let mut manifest = manifest.clone();
+    for packed in &rendered.manifests {
+        let mut manifest = packed.read();
         if let Some(hook) = hook_annotation(&manifest) {
             if manifest.id.namespace.is_none() {
                 manifest.id.namespace = namespace.map(str::to_owned);
@@ -104,26 +120,28 @@ pub(in crate::engine) fn place(
         if let (Some(part_of), Ok(_)) = (part_of, &resource) {
             label(&mut manifest.body, part_of);
         }
-        placed.push((manifest, resource));
+        if is_provider(&manifest.id) {
+            desired.providers.push(manifest.clone());
+        }
+        let (wave, hash) = (wave(&manifest), sha256_hex(canonical_json(&manifest.body)));
+        match PackedManifest::new(manifest) {
+            Ok(manifest) => {
+                desired.objects.push(Arc::new(DesiredObject { manifest, wave, hash, resource, needs: vec![] }));
+            }
+            // It was packed before.
+            Err(error) => desired.issues.push(Issue::error(error.to_string()).at(packed.origin.path.clone(), None)),
+        }
     }
-    let providers: Vec<Manifest> = placed
-        .iter()
-        .map(|(manifest, _)| manifest)
-        .filter(|manifest| matches!(manifest.id.kind.as_str(), "Namespace" | "CustomResourceDefinition"))
-        .cloned()
-        .collect();
-    desired.objects = placed
-        .into_iter()
-        .map(|(manifest, resource)| {
-            let needs = providers
-                .iter()
-                .filter(|provider| provider.id != manifest.id && needs(&manifest, provider))
-                .map(|provider| provider.id.clone())
-                .collect();
-            let hash = sha256_hex(canonical_json(&manifest.body));
-            Arc::new(DesiredObject { manifest, hash, resource, needs })
-        })
-        .collect();
+    if !desired.providers.is_empty() {
+        for object in &mut desired.objects {
+            let id = &object.manifest.id;
+            let needed = desired.providers.iter().filter(|provider| provider.id != *id && needs(id, provider));
+            let needed: Vec<ObjectId> = needed.map(|provider| provider.id.clone()).collect();
+            if !needed.is_empty() {
+                Arc::make_mut(object).needs = needed;
+            }
+        }
+    }
     desired
 }
 
@@ -145,8 +163,32 @@ impl Desired {
             || self.objects.iter().any(|object| object.resource.is_err() && same(&object.manifest.id))
     }
     /// Returns the identities of its objects.
-    pub(in crate::engine) fn ids(&self) -> BTreeSet<ObjectId> {
-        self.objects.iter().map(|object| object.manifest.id.clone()).collect()
+    pub(in crate::engine) fn ids(&self) -> Arc<BTreeSet<ObjectId>> {
+        let ids = || Arc::new(self.objects.iter().map(|object| object.manifest.id.clone()).collect());
+        Arc::clone(self.ids.get_or_init(ids))
+    }
+    /// Returns where an object stands among the objects.
+    pub(in crate::engine) fn position(&self, id: &ObjectId) -> Option<usize> {
+        let order = self.order();
+        let found = order.by_id.binary_search_by(|index| self.objects[*index].manifest.id.cmp(id)).ok()?;
+        order.by_id.get(found).copied()
+    }
+    /// Returns the order in which its objects are applied.
+    pub(in crate::engine) fn order(&self) -> Arc<Order> {
+        let order = || {
+            let objects = self.objects.iter().map(|object| (&object.manifest.id, object.wave));
+            let places = places(objects, &self.providers);
+            let place = |index: &usize| places.get(&self.objects[*index].manifest.id);
+            let mut sorted: Vec<usize> = (0..self.objects.len()).collect();
+            sorted.sort_by(|a, b| place(a).cmp(&place(b)));
+            let mut ranks = vec![0; sorted.len()];
+            for (rank, index) in sorted.iter().enumerate() {
+                ranks[*index] = rank;
+            }
+            sorted.sort_by(|a, b| self.objects[*a].manifest.id.cmp(&self.objects[*b].manifest.id));
+            Arc::new(Order { places, ranks, by_id: sorted })
+        };
+        Arc::clone(self.order.get_or_init(order))
     }
 }
 
@@ -180,13 +222,14 @@ fn find(
 }
 
 /// Kinds that the application's own CRDs define, as they will be served.
-fn own_kinds(manifests: &[Manifest]) -> BTreeMap<(String, String, String), Resource> {
+fn own_kinds(manifests: &[PackedManifest]) -> BTreeMap<(String, String, String), Resource> {
     let mut kinds = BTreeMap::new();
     for crd in manifests.iter().filter(|manifest| manifest.id.kind == "CustomResourceDefinition") {
-        let text = |pointer: &str| crd.body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let body = crd.body();
+        let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (group, kind, plural) = (text("/spec/group"), text("/spec/names/kind"), text("/spec/names/plural"));
         let namespaced = text("/spec/scope") == "Namespaced";
-        let versions = crd.body.pointer("/spec/versions").and_then(Value::as_array).into_iter().flatten();
+        let versions = body.pointer("/spec/versions").and_then(Value::as_array).into_iter().flatten();
         for version in versions.filter_map(|version| version.get("name")?.as_str()) {
             let resource = Resource {
                 group: group.clone(),
@@ -259,7 +302,8 @@ mod tests {
             .enumerate()
             .map(|(document, body)| {
                 let lines = Some((document * 10 + 1, document * 10 + 5));
-                Manifest::new(body, Origin { path: "all.yaml".into(), document, lines }).unwrap()
+                let manifest = Manifest::new(body, Origin { path: "all.yaml".into(), document, lines }).unwrap();
+                PackedManifest::new(manifest).unwrap()
             })
             .collect();
         Arc::new(Rendered { manifests, ..Rendered::default() })
@@ -275,7 +319,7 @@ mod tests {
         let desired = place(&rendered, &catalog(), Some("shop"), Some("set-1"));
         let ids: Vec<String> = desired.objects.iter().map(|object| object.manifest.id.to_string()).collect();
         assert_eq!(ids, ["ConfigMap/shop/a", "ConfigMap/own/b", "Namespace/shop"]);
-        assert!(desired.objects.iter().all(|object| object.manifest.body["metadata"]["labels"][PART_OF] == "set-1"));
+        assert!(desired.objects.iter().all(|object| object.manifest.body()["metadata"]["labels"][PART_OF] == "set-1"));
         assert_eq!(desired.objects[0].needs, [desired.objects[2].manifest.id.clone()]);
     }
 

@@ -35,6 +35,14 @@ pub enum EngineError {
     /// Not approved, nothing written.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// A sync ended before its first step, when the namespace of inventory, records and Lease had been made already.
+    #[error("{cause}; namespace {namespace} was created before that, nothing else was applied")]
+    AfterNamespace {
+        /// The namespace.
+        namespace: String,
+        /// Why.
+        cause: Box<EngineError>,
+    },
     /// Nothing could be computed; says what is missing and why.
     #[error("{0}")]
     NotReady(String),

@@ -2,30 +2,27 @@
 
 use super::{
     application::{Application, At, Source},
-    bounded::bounded,
     compare::{self, Live},
     comparison::{Action, AutoSyncView, Comparison, LeaseView, LiveAge, ObjectComparison, ObjectState},
     desired::Desired,
     error::EngineError,
     fleet::Work,
     ledger::Ledger,
-    order::{Place, keeps_itself, places},
-    predict::Predicted,
+    order::keeps_itself,
+    results::Found,
 };
 use crate::{
-    cluster::{Catalog, FIELD_MANAGER, Known, LiveCache, LiveObject, PART_OF, Resource, Scope, Session},
+    cluster::{
+        Catalog, FIELD_MANAGER, Interest, Known, LiveCache, LiveObject, PART_OF, Resource, Scope, Session, Snapshot,
+    },
+    config,
     merge::owned_by,
-    object::{Issue, ObjectId, Pointer, Severity},
+    object::{GroupKind, Issue, ObjectId, Pointer, Severity},
 };
-use futures::{FutureExt, StreamExt};
-use jiff::Timestamp;
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -39,8 +36,8 @@ const CLAIMS: Duration = Duration::from_secs(20);
 pub(in crate::engine) struct Look {
     /// Wait for the repository's server; else a mirror that is there is good enough.
     pub fresh: bool,
-    /// Dry-run creates too.
-    pub verify_creates: bool,
+    /// Ask the server about everything that a sync would change.
+    pub verify: bool,
     /// Show what is being done.
     pub show: bool,
     /// Whether objects gone from Git count as prunes.
@@ -65,17 +62,13 @@ pub(in crate::engine) struct Examined {
     /// For clients.
     pub comparison: Comparison,
     /// Git's side.
-    pub desired: Desired,
+    pub desired: Arc<Desired>,
     /// Which sources.
     pub source: Source,
-    /// The cluster's side, by desired object.
-    pub live: BTreeMap<ObjectId, Live>,
-    /// What applying would give.
-    pub predicted: BTreeMap<ObjectId, Predicted>,
+    /// What was found of each desired object, in their order.
+    pub found: Vec<Found>,
     /// Members that Git no longer has.
     pub extras: Vec<ExtraMember>,
-    /// Apply order.
-    pub places: BTreeMap<ObjectId, Place>,
     /// The session that was asked.
     pub session: Session,
     /// The application's state in the cluster.
@@ -99,71 +92,68 @@ impl Application {
         let session = self.session().await?;
         show(Work::Rendering);
         let desired = self.desired(&source, &session).await?;
-        if *at == At::Configured {
+        let configured = *at == At::Configured;
+        if configured {
             self.claims.claim(&self.section.name, Some((session.cluster_id(), desired.ids())));
         }
         let ledger = match self.state_namespace() {
             Some(namespace) => self.ledger.read(&session, namespace).await,
             None => Arc::default(),
         };
-        let scopes = self.scopes(&desired, &ledger, &session.catalog());
-        let _wanted = if *at == At::Configured {
-            session.live().want(&self.section.name, scopes.all.clone());
-            self.watches(scopes.all.clone());
-            None
-        } else {
-            Some(Wanted::new(&session, &self.section.name, scopes.all.clone()))
+        let mut scopes = self.scopes(&desired, &ledger, &session.catalog());
+        if !scopes.unserved.is_empty() && self.cluster.may_rediscover() && self.follow_up_discovery(&session).await {
+            scopes = self.scopes(&desired, &ledger, &session.catalog());
+        }
+        let interest = Interest { scopes: scopes.all.clone(), objects: Some(desired.ids()), part_of: self.part_of() };
+        // What another state of the sources needs is watched for as long as this look takes.
+        let _passing = match configured {
+            true => {
+                self.follow_live(session.live(), interest);
+                None
+            }
+            false => {
+                let passing = session.live().follow();
+                passing.want(interest);
+                Some(passing)
+            }
         };
         first_answers(session.live(), &scopes.all).await;
-
-        let mut live = self.live_sides(&desired, &session);
-        self.refuse_shared(&desired, &mut live, &session).await;
-        let predicted = self.predictions(&desired, &live, &session, look).await;
-        let extras = self.extras(&desired, &scopes, &session, look.prune);
-        let bases = self.bases(&desired, &live, &predicted, &ledger, &session).await;
-
-        let manifests: Vec<_> = desired.objects.iter().map(|object| &object.manifest).collect();
-        let places = places(manifests);
-        let mut objects: Vec<ObjectComparison> = desired
-            .objects
-            .iter()
-            .map(|object| {
-                let id = &object.manifest.id;
-                let live = live.get(id).unwrap_or(&Live::Absent);
-                compare::object(object, live, predicted.get(id), bases.get(id))
-            })
-            .collect();
-        objects.extend(
-            extras.iter().map(|extra| compare::extra(&extra.id, &extra.resource.version, &extra.live, extra.prune)),
-        );
-        objects.extend(desired.hooks.iter().map(|(manifest, annotation)| compare::hook(manifest, annotation)));
-        objects.sort_by_cached_key(|object| {
-            let id = object.id();
-            (object.state == ObjectState::Synced, object.hook.is_some(), places.get(&id).cloned(), id)
-        });
-        let comparison = self.comparison(objects, &desired, &source, &ledger, &session, &scopes.all);
-        Ok(Examined { comparison, desired, source, live, predicted, extras, places, session, ledger })
+        let snapshots = scopes.all.iter().map(|scope| (scope, session.live().snapshot(scope))).collect();
+        let live = self.live_sides(&desired, &snapshots, &session).await;
+        let found = self.found(&desired, live, &ledger, &session, look, configured).await;
+        let extras = self.extras(&desired, &scopes, &snapshots, look.prune);
+        let objects = listed(&desired, &found, &extras);
+        let comparison = self.comparison(objects, &desired, &source, &ledger, &session, &scopes, &snapshots);
+        drop(snapshots);
+        Ok(Examined { comparison, desired, source, found, extras, session, ledger })
     }
 
+    #[allow(clippy::too_many_arguments)] // everything that was looked at
     fn comparison(
         &self,
-        objects: Vec<ObjectComparison>,
+        objects: Vec<Arc<ObjectComparison>>,
         desired: &Desired,
         source: &Source,
         ledger: &Ledger,
         session: &Session,
-        scopes: &BTreeSet<Scope>,
+        scopes: &Scopes,
+        snapshots: &Snapshots<'_>,
     ) -> Comparison {
         let mut issues = desired.issues.clone();
         issues.extend(ledger.problems.iter().map(Issue::warning));
         if self.state_namespace().is_none() {
             issues.push(Issue::warning("there is no place for inventory and records: set `namespace` or `state_namespace`; until then nothing can be synced"));
         }
+        issues.extend(scopes.unserved.iter().map(|kind| {
+            Issue::warning(format!(
+                "the inventory names {kind}, which the cluster does not serve: members of that kind are not seen"
+            ))
+        }));
         if let Some(error) = self.repository.fact().borrow().error.clone() {
             issues.push(Issue::warning(format!("Git may have moved on: {error}")));
         }
-        let stale_since = scopes.iter().filter_map(|scope| stale(session.live(), scope)).max().map(|since| {
-            let now = Timestamp::now();
+        let stale_since = snapshots.values().filter_map(stale).max().map(|since| {
+            let now = config::now();
             now.checked_sub(since).unwrap_or(now)
         });
         let inventory = ledger.inventory.as_ref();
@@ -182,7 +172,7 @@ impl Application {
             paused: annotation("driftdeck.dev/paused").is_some(),
             health: compare::application_health(&objects),
             objects,
-            live: LiveAge { age: session.live().age(scopes).map(|age| age.as_secs_f64()) },
+            live: LiveAge { age: session.live().age(&scopes.all).map(|age| age.as_secs_f64()) },
             lease: ledger.lease.as_ref().map_or_else(LeaseView::default, |lease| LeaseView {
                 holder: lease.holder.clone(),
                 renewed: lease.renewed.map(|time| time.to_string()),
@@ -195,15 +185,21 @@ impl Application {
     /// What has to be watched: the desired objects' kinds, and the inventory's.
     fn scopes(&self, desired: &Desired, ledger: &Ledger, catalog: &Catalog) -> Scopes {
         let mut all: BTreeSet<Scope> = BTreeSet::new();
+        let mut last: Option<(&Resource, Option<&str>)> = None;
         for object in &desired.objects {
-            if let Some(scope) = scope_of(&object.manifest.id, object.resource.as_ref().ok()) {
-                all.insert(scope);
+            let Some(resource) = served(object.resource.as_ref().ok()) else { continue };
+            let here = (resource, object.manifest.id.namespace.as_deref());
+            if last.replace(here) != Some(here) {
+                all.insert(Scope { resource: resource.clone(), namespace: object.manifest.id.namespace.clone() });
             }
         }
-        let mut members = BTreeSet::new();
+        let (mut members, mut unserved) = (BTreeSet::new(), Vec::new());
         if let Some(inventory) = &ledger.inventory {
             for kind in &inventory.kinds {
-                let Some(resource) = catalog.preferred(kind) else { continue };
+                let Some(resource) = catalog.preferred(kind) else {
+                    unserved.push(kind.clone());
+                    continue;
+                };
                 // A kind that Git still has is watched in the version that Git uses.
                 let resource = all
                     .iter()
@@ -223,125 +219,80 @@ impl Application {
             }
         }
         all.extend(members.iter().cloned());
-        Scopes { all, members }
+        Scopes { all, members, unserved }
     }
 
-    fn live_sides(&self, desired: &Desired, session: &Session) -> BTreeMap<ObjectId, Live> {
-        let cache = session.live();
-        desired
-            .objects
-            .iter()
-            .map(|object| {
-                let id = &object.manifest.id;
-                let Some(scope) = scope_of(id, object.resource.as_ref().ok()) else {
-                    return (id.clone(), Live::Absent);
-                };
-                let live = match cache.object(&scope, id) {
-                    Known::Known { value: Some(live), .. } => Live::Present(live),
-                    Known::Known { value: None, .. } => Live::Absent,
-                    Known::Failed(error) => Live::Unreadable(error.to_string()),
-                    Known::Pending => {
-                        Live::Unreadable(format!("the cluster has not answered for {} yet", scope.resource.plural))
-                    }
-                };
-                (id.clone(), live)
-            })
-            .collect()
-    }
-
-    /// An object that another application claims, or that is in another inventory, is nobody's to write.
-    async fn refuse_shared(&self, desired: &Desired, live: &mut BTreeMap<ObjectId, Live>, session: &Session) {
-        let mut board = self.claims.follow();
+    /// Finds the live side of each desired object, in their order.
+    async fn live_sides(&self, desired: &Desired, snapshots: &Snapshots<'_>, session: &Session) -> Vec<Live> {
         if !self.follow {
-            let known = board.wait_for(|claims| self.neighbours.iter().all(|name| claims.settled.contains(name)));
+            let mut settled = self.claims.settled();
+            let known = settled.wait_for(|settled| self.neighbours.iter().all(|name| settled.contains(name)));
             if tokio::time::timeout(CLAIMS, known).await.is_err() {
                 tracing::warn!(application = self.section.name, "other applications' objects are not known yet");
             }
         }
-        let claims = board.borrow_and_update().clone();
+        let contested = self.claims.contested(&self.section.name, session.cluster_id());
         let part_of = self.part_of();
+        // Neighbours in the sources are mostly of one kind and namespace.
+        let mut near: Option<(Scope, &Known<Snapshot>)> = None;
+        let mut sides = Vec::with_capacity(desired.objects.len());
         for object in &desired.objects {
             let id = &object.manifest.id;
-            let others = claims.others(&self.section.name, session.cluster_id(), id);
-            let label = match live.get(id) {
-                Some(Live::Present(live)) => live
-                    .body
-                    .pointer("/metadata/labels")
-                    .and_then(|labels| labels.get(PART_OF)?.as_str())
-                    .map(str::to_owned),
-                _ => None,
+            if let Some(others) = contested.get(id) {
+                sides.push(Live::Unreadable(format!(
+                    "application {} has {id} too: take it out of one of the two",
+                    others.join(", ")
+                )));
+                continue;
+            }
+            let Some(resource) = served(object.resource.as_ref().ok()) else {
+                sides.push(Live::Absent);
+                continue;
             };
-            if !others.is_empty() {
-                live.insert(
-                    id.clone(),
-                    Live::Unreadable(format!(
-                        "application {} has {id} too: take it out of one of the two",
-                        others.join(", ")
-                    )),
-                );
-            } else if let Some(label) = label.filter(|label| Some(label) != part_of.as_ref()) {
-                let reason =
-                    format!("{id} belongs to another inventory ({PART_OF}: {label}): take it out of that one first");
-                live.insert(id.clone(), Live::Unreadable(reason));
+            let is_near = |(scope, _): &&(Scope, _)| scope.namespace == id.namespace && scope.resource == *resource;
+            if near.as_ref().filter(is_near).is_none() {
+                let scope = Scope { resource: resource.clone(), namespace: id.namespace.clone() };
+                near = snapshots.get(&scope).map(|snapshot| (scope, snapshot));
             }
-        }
-    }
-
-    async fn predictions(
-        &self,
-        desired: &Desired,
-        live: &BTreeMap<ObjectId, Live>,
-        session: &Session,
-        look: Look,
-    ) -> BTreeMap<ObjectId, Predicted> {
-        let absent = |id: &ObjectId| matches!(live.get(id), None | Some(Live::Absent));
-        let wanted: Vec<_> = desired
-            .objects
-            .iter()
-            .filter(|object| object.resource.is_ok())
-            .filter_map(|object| match live.get(&object.manifest.id) {
-                Some(Live::Present(live)) => Some((Arc::clone(object), Some(Arc::clone(live)))),
-                Some(Live::Absent) if look.verify_creates && !object.needs.iter().any(absent) => {
-                    Some((Arc::clone(object), None))
+            let known = near.as_ref().map(|(_, snapshot)| *snapshot);
+            sides.push(match known {
+                Some(Known::Known { value, .. }) => match value.get(id) {
+                    // An object in another inventory is nobody's to write here.
+                    Some(live) => match live.part_of().filter(|label| Some(*label) != part_of.as_deref()) {
+                        None => Live::Present(Arc::clone(live)),
+                        Some(label) => Live::Unreadable(format!(
+                            "{id} belongs to another inventory ({PART_OF}: {label}): take it out of that one first"
+                        )),
+                    },
+                    None => Live::Absent,
+                },
+                Some(Known::Failed(error)) => Live::Unreadable(error.to_string()),
+                Some(Known::Pending) | None => {
+                    Live::Unreadable(format!("the cluster has not answered for {} yet", resource.plural))
                 }
-                _ => None,
-            })
-            .collect();
-        let total = wanted.len();
-        let mut done = 0;
-        let mut predicted = BTreeMap::new();
-        let mut answers = bounded(wanted.into_iter().map(|(object, live)| {
-            async move {
-                let answer = self.predictions.of(session, &object, live.as_deref()).await;
-                (object.manifest.id.clone(), answer)
-            }
-            .boxed()
-        }));
-        while let Some((id, answer)) = answers.next().await {
-            done += 1;
-            if look.show && (done == total || done % 64 == 0) {
-                self.show(Work::Comparing(done, total));
-            }
-            predicted.insert(id, answer);
+            });
         }
-        predicted
+        sides
     }
 
-    fn extras(&self, desired: &Desired, scopes: &Scopes, session: &Session, prune: bool) -> Vec<ExtraMember> {
+    fn extras(&self, desired: &Desired, scopes: &Scopes, snapshots: &Snapshots<'_>, prune: bool) -> Vec<ExtraMember> {
         let Some(part_of) = self.part_of() else { return Vec::new() };
-        let ids = desired.ids();
         // What part of the sources says cannot be told apart from what is gone from them.
         let readable = !desired.issues.iter().any(|issue| issue.severity == Severity::Error);
         let mut extras = BTreeMap::new();
         for scope in &scopes.members {
-            let Known::Known { value: members, .. } = session.live().labelled(scope, PART_OF, &part_of) else {
-                continue;
-            };
-            for (id, live) in members {
-                if ids.contains(&id) || has_controller(&live.body) || desired.still_names(&id) {
+            let Some(Known::Known { value: snapshot, .. }) = snapshots.get(scope) else { continue };
+            for (id, live) in snapshot.members(&part_of) {
+                if desired.position(&id).is_some() || desired.still_names(&id) {
+                    continue;
+                }
+                // What cannot be read cannot be pruned either.
+                let Ok(live) = live.read() else { continue };
+                if has_controller(&live.body) {
                     continue;
                 }
                 let prune = prune && readable && self.may_prune(&id, &live.body);
+                let live = Arc::new(live);
                 extras.insert(id.clone(), ExtraMember { id, resource: scope.resource.clone(), live, prune });
             }
         }
@@ -359,78 +310,44 @@ impl Application {
             && keeps_itself(live).is_none()
             && owned_by(live, &label, FIELD_MANAGER)
     }
-
-    /// Bases are needed only where something differs.
-    async fn bases(
-        &self,
-        desired: &Desired,
-        live: &BTreeMap<ObjectId, Live>,
-        predicted: &BTreeMap<ObjectId, Predicted>,
-        ledger: &Ledger,
-        session: &Session,
-    ) -> BTreeMap<ObjectId, Value> {
-        let Some(namespace) = self.state_namespace() else { return BTreeMap::new() };
-        let differing: BTreeSet<ObjectId> = desired
-            .objects
-            .iter()
-            .map(|object| &object.manifest.id)
-            .filter(|id| {
-                let (Some(Live::Present(live)), Some(Predicted::Verified(prediction))) =
-                    (live.get(id), predicted.get(id))
-                else {
-                    return matches!(live.get(id), Some(Live::Present(_)));
-                };
-                !crate::merge::changes(&live.body, &prediction.object).is_empty()
-            })
-            .cloned()
-            .collect();
-        let mut bases = self
-            .ledger
-            .bases(session, namespace, ledger, &differing, &|revision| {
-                async move { self.objects_at(revision.parse().ok()?, session).await }.boxed()
-            })
-            .await;
-        for id in differing {
-            if let (false, Some(Live::Present(live))) = (bases.contains_key(&id), live.get(&id))
-                && let Some(applied) = last_applied(&live.body)
-            {
-                bases.insert(id, applied);
-            }
-        }
-        bases
-    }
 }
 
-/// What one look at another state of the sources watches, for as long as it takes.
-struct Wanted {
-    live: LiveCache,
-    user: String,
-}
+/// What is known of each scope.
+type Snapshots<'a> = BTreeMap<&'a Scope, Known<Snapshot>>;
 
-impl Wanted {
-    fn new(session: &Session, application: &str, scopes: BTreeSet<Scope>) -> Self {
-        static LOOKS: AtomicU64 = AtomicU64::new(0);
-        let user = format!("{application}, look {}", LOOKS.fetch_add(1, Ordering::Relaxed));
-        session.live().want(&user, scopes);
-        Self { live: session.live().clone(), user }
-    }
-}
-
-impl Drop for Wanted {
-    fn drop(&mut self) {
-        self.live.want(&self.user, BTreeSet::new());
-    }
+/// Puts what was found in the order of the document: what differs first, then in apply order.
+fn listed(desired: &Desired, found: &[Found], extras: &[ExtraMember]) -> Vec<Arc<ObjectComparison>> {
+    let order = desired.order();
+    let members = found.iter().zip(&order.ranks).map(|(found, rank)| (Some(*rank), Arc::clone(&found.comparison)));
+    let extras = extras
+        .iter()
+        .map(|extra| (None, Arc::new(compare::extra(&extra.id, &extra.resource.version, &extra.live, extra.prune))));
+    let hooks = desired.hooks.iter().map(|(manifest, annotation)| {
+        let rank = desired.position(&manifest.id).and_then(|index| order.ranks.get(index)).copied();
+        (rank, Arc::new(compare::hook(manifest, annotation)))
+    });
+    let mut listed: Vec<(Option<usize>, Arc<ObjectComparison>)> = members.chain(extras).chain(hooks).collect();
+    listed.sort_by(|(rank, object), (other_rank, other)| {
+        let group = |object: &ObjectComparison| (object.state == ObjectState::Synced, object.hook.is_some());
+        group(object)
+            .cmp(&group(other))
+            .then(rank.cmp(other_rank))
+            // Ranks are all different but for what is not applied.
+            .then_with(|| if rank.is_none() { object.id().cmp(&other.id()) } else { std::cmp::Ordering::Equal })
+    });
+    listed.into_iter().map(|(_, object)| object).collect()
 }
 
 struct Scopes {
     all: BTreeSet<Scope>,
     members: BTreeSet<Scope>,
+    /// Kinds of the inventory that the server does not list.
+    unserved: Vec<GroupKind>,
 }
 
-fn scope_of(id: &ObjectId, resource: Option<&Resource>) -> Option<Scope> {
-    // A kind that only this application's own CRD defines has no verbs: it is not served yet.
-    let resource = resource.filter(|resource| !resource.verbs.is_empty())?;
-    Some(Scope { resource: resource.clone(), namespace: id.namespace.clone() })
+/// Returns a kind that is served: one that only this application's own CRD defines has no verbs, and is not served yet.
+fn served(resource: Option<&Resource>) -> Option<&Resource> {
+    resource.filter(|resource| !resource.verbs.is_empty())
 }
 
 fn has_controller(body: &Value) -> bool {
@@ -438,15 +355,8 @@ fn has_controller(body: &Value) -> bool {
     owners.is_some_and(|owners| owners.iter().any(|owner| owner.get("controller") == Some(&Value::Bool(true))))
 }
 
-/// What `kubectl apply` says it applied last.
-fn last_applied(live: &Value) -> Option<Value> {
-    let text =
-        live.pointer("/metadata/annotations")?.get("kubectl.kubernetes.io/last-applied-configuration")?.as_str()?;
-    serde_json::from_str(text).ok()
-}
-
-fn stale(cache: &LiveCache, scope: &Scope) -> Option<Duration> {
-    match cache.labelled(scope, PART_OF, "") {
+fn stale(known: &Known<Snapshot>) -> Option<Duration> {
+    match known {
         Known::Known { stale: Some((since, _)), .. } => Some(since.elapsed()),
         _ => None,
     }
@@ -454,21 +364,38 @@ fn stale(cache: &LiveCache, scope: &Scope) -> Option<Duration> {
 
 /// Waits until every watch has answered once, or has failed, or time is up.
 async fn first_answers(cache: &LiveCache, scopes: &BTreeSet<Scope>) {
-    let mut changes = cache.changes();
+    let pending = || -> BTreeSet<Scope> {
+        scopes.iter().filter(|scope| matches!(cache.snapshot(scope), Known::Pending)).cloned().collect()
+    };
+    let mut left = pending();
+    if left.is_empty() {
+        return;
+    }
+    let follower = cache.follow();
     let deadline = Instant::now() + FIRST_ANSWER;
-    let pending = || scopes.iter().any(|scope| matches!(cache.labelled(scope, PART_OF, ""), Known::Pending));
-    while pending() {
-        let left = deadline.saturating_duration_since(Instant::now());
-        // A lagging receiver only means that there is much to look at again.
-        if tokio::time::timeout(left, changes.recv()).await.is_err() {
+    // Single objects are of no interest here.
+    follower.want(Interest { scopes: left.clone(), objects: Some(Arc::default()), part_of: None });
+    left = pending();
+    while !left.is_empty() {
+        let time = deadline.saturating_duration_since(Instant::now());
+        if tokio::time::timeout(time, follower.moved()).await.is_err() {
             return;
         }
+        left = pending();
     }
 }
 
 impl Examined {
     /// Returns the objects that a sync would change.
     pub(in crate::engine) fn acting(&self) -> impl Iterator<Item = &ObjectComparison> {
-        self.comparison.objects.iter().filter(|object| object.action != Action::None && object.hook.is_none())
+        self.comparison
+            .objects
+            .iter()
+            .map(Arc::as_ref)
+            .filter(|object| object.action != Action::None && object.hook.is_none())
+    }
+    /// Returns what was found of a desired object.
+    pub(in crate::engine) fn found(&self, id: &ObjectId) -> Option<&Found> {
+        self.found.get(self.desired.position(id)?)
     }
 }

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     config::{Config, Paths, nearest},
     git::CommitId,
+    object::{Manifest, PackedManifest},
     render::{self, Rendered},
 };
 use std::{
@@ -50,6 +51,8 @@ pub struct Options {
     pub follow: bool,
     /// Work only for these applications; empty: all.
     pub only: Vec<String>,
+    /// Reach repositories and clusters that no application uses, too (`check`).
+    pub unused: bool,
 }
 
 /// A running engine. Cheap to clone; it stops when the last clone is dropped or after [`Engine::shutdown`].
@@ -173,11 +176,14 @@ impl Engine {
         let mut rendered = Rendered::clone(&*application.render(&source, session.as_ref()).await?);
         if let Some(session) = &session {
             let desired = application.desired(&source, session).await?;
-            let hooks = desired.hooks.into_iter().map(|(manifest, _)| manifest);
+            let hooks = desired.hooks.iter().filter_map(|(manifest, _)| PackedManifest::new(manifest.clone()).ok());
             rendered.manifests = desired.objects.iter().map(|object| object.manifest.clone()).chain(hooks).collect();
-            rendered.issues = desired.issues;
+            rendered.issues.clone_from(&desired.issues);
         }
-        let places = order::places(&rendered.manifests);
+        let read: Vec<Manifest> = rendered.manifests.iter().map(PackedManifest::read).collect();
+        let providers: Vec<Manifest> =
+            read.iter().filter(|manifest| order::is_provider(&manifest.id)).cloned().collect();
+        let places = order::places(read.iter().map(|manifest| (&manifest.id, order::wave(manifest))), &providers);
         rendered.manifests.sort_by_cached_key(|manifest| places.get(&manifest.id).cloned());
         Ok(Arc::new(rendered))
     }
@@ -362,8 +368,11 @@ fn tell_result(application: &Application, number: u64, result: &Result<SyncRepor
             let reason = if report.message.is_empty() { String::new() } else { format!(": {}", report.message) };
             application.tell(kind, format!("sync #{number} {:?}{reason}", report.outcome));
         }
+        Err(error @ EngineError::AfterNamespace { .. }) => {
+            application.tell(ActivityKind::Failed, format!("sync #{number} refused: {error}"));
+        }
         Err(error) => {
-            application.tell(ActivityKind::Failed, format!("sync #{number} refused, nothing written: {error}"))
+            application.tell(ActivityKind::Failed, format!("sync #{number} refused, nothing applied: {error}"));
         }
     }
 }

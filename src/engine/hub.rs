@@ -1,8 +1,7 @@
 //! The one place where snapshots are made: workers send what changed, the hub folds it into a new [`Fleet`] and publishes it.
 
 use super::fleet::{Activity, ActivityKind, ApplicationView, ClusterView, Fleet, RepositoryView};
-use crate::object::clean;
-use jiff::Timestamp;
+use crate::{config, object::clean};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
@@ -55,12 +54,7 @@ impl Hub {
             ActivityKind::Failed => tracing::warn!(subject, "{text}"),
             _ => tracing::info!(subject, "{text}"),
         }
-        self.send(Update::Activity(Activity {
-            time: Timestamp::now(),
-            kind,
-            subject: clean(subject).into_owned(),
-            text,
-        }));
+        self.send(Update::Activity(Activity { time: config::now(), kind, subject: clean(subject).into_owned(), text }));
     }
     /// Sets which repositories, clusters and applications there are; those of the same name keep what is known of them.
     pub(in crate::engine) fn layout(

@@ -14,14 +14,17 @@ mod claims;
 mod commits;
 mod compare;
 mod comparison;
+mod controllers;
 mod desired;
 mod error;
 mod examine;
+mod extras;
 mod field;
 mod fleet;
 mod handle;
 mod history;
 mod hub;
+mod ignore;
 mod ledger;
 mod order;
 mod patches;
@@ -30,6 +33,7 @@ mod planning;
 mod predict;
 mod report;
 mod repository;
+mod results;
 mod retry;
 mod step;
 mod supervisor;
@@ -42,7 +46,7 @@ mod worker;
 pub use approval::{ApprovedPlan, Issued, Operator, Refusal};
 pub use comparison::{
     Action, ApplicationState, AutoSyncView, Change, ChangeOrigin, Comparison, Extra, LeaseView, LiveAge,
-    ObjectComparison, ObjectState, Sides,
+    ObjectComparison, ObjectState, Side, Sides,
 };
 pub use error::EngineError;
 pub use fleet::{

@@ -110,27 +110,22 @@ pub(in crate::engine) fn keeps_itself(live: &Value) -> Option<&'static str> {
 }
 
 /// Puts objects into apply order. A Namespace or CRD goes before the first object that needs it, whatever its own wave says.
+/// `objects` come with their waves, `providers` are the Namespaces and CRDs among them.
 pub(in crate::engine) fn places<'a>(
-    manifests: impl IntoIterator<Item = &'a Manifest> + Clone,
+    objects: impl IntoIterator<Item = (&'a ObjectId, i32)> + Clone,
+    providers: &[Manifest],
 ) -> BTreeMap<ObjectId, Place> {
-    let mut places: BTreeMap<ObjectId, Place> = manifests
+    let mut places: BTreeMap<ObjectId, Place> = objects
         .clone()
         .into_iter()
-        .map(|manifest| {
-            let place =
-                Place { wave: wave(manifest), rank: kind_rank(&manifest.id.group_kind()), id: manifest.id.clone() };
-            (manifest.id.clone(), place)
-        })
+        .map(|(id, wave)| (id.clone(), Place { wave, rank: kind_rank(&id.group_kind()), id: id.clone() }))
         .collect();
     let needed_by = |provider: &Manifest| {
-        manifests.clone().into_iter().filter(|user| user.id != provider.id && needs(user, provider)).map(wave).min()
+        let users = objects.clone().into_iter().filter(|(id, _)| **id != provider.id && needs(id, provider));
+        users.map(|(_, wave)| wave).min()
     };
-    let earlier: Vec<(ObjectId, i32)> = manifests
-        .clone()
-        .into_iter()
-        .filter(|manifest| matches!(manifest.id.kind.as_str(), "Namespace" | "CustomResourceDefinition"))
-        .filter_map(|provider| Some((provider.id.clone(), needed_by(provider)?)))
-        .collect();
+    let earlier: Vec<(ObjectId, i32)> =
+        providers.iter().filter_map(|provider| Some((provider.id.clone(), needed_by(provider)?))).collect();
     for (id, wave) in earlier {
         if let Some(place) = places.get_mut(&id) {
             place.wave = place.wave.min(wave);
@@ -139,13 +134,18 @@ pub(in crate::engine) fn places<'a>(
     places
 }
 
+/// Says whether other objects may need this one.
+pub(in crate::engine) fn is_provider(id: &ObjectId) -> bool {
+    matches!(id.kind.as_str(), "Namespace" | "CustomResourceDefinition")
+}
+
 /// Says whether `user` cannot exist before `provider` does.
-pub(in crate::engine) fn needs(user: &Manifest, provider: &Manifest) -> bool {
+pub(in crate::engine) fn needs(user: &ObjectId, provider: &Manifest) -> bool {
     match provider.id.kind.as_str() {
-        "Namespace" if provider.id.group.is_empty() => user.id.namespace.as_deref() == Some(&provider.id.name),
+        "Namespace" if provider.id.group.is_empty() => user.namespace.as_deref() == Some(&provider.id.name),
         "CustomResourceDefinition" => {
             let spec = |pointer: &str| provider.body.pointer(pointer).and_then(Value::as_str);
-            spec("/spec/group") == Some(&user.id.group) && spec("/spec/names/kind") == Some(&user.id.kind)
+            spec("/spec/group") == Some(&user.group) && spec("/spec/names/kind") == Some(&user.kind)
         }
         _ => false,
     }
@@ -170,7 +170,9 @@ mod tests {
     }
 
     fn ordered(manifests: &[Manifest]) -> Vec<String> {
-        let mut places: Vec<Place> = places(manifests).into_values().collect();
+        let providers: Vec<Manifest> = manifests.iter().filter(|manifest| is_provider(&manifest.id)).cloned().collect();
+        let objects = manifests.iter().map(|manifest| (&manifest.id, wave(manifest)));
+        let mut places: Vec<Place> = places(objects, &providers).into_values().collect();
         places.sort();
         places.into_iter().map(|place| place.id.to_string()).collect()
     }

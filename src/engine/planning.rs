@@ -2,19 +2,21 @@
 
 use super::{
     application::{Application, At},
-    approval::{Bound, BoundStep},
+    approval::{Bound, BoundStep, LiveMark},
     compare::Live,
     comparison::{Action, ObjectComparison, ObjectState},
     desired::DesiredObject,
     error::EngineError,
     examine::{Examined, Look},
     plan::{Choices, Confirmation, Counts, Plan, PlanWarning, Step},
-    predict::{Predicted, live_digest},
+    predict::Predicted,
+    results::Found,
     warnings,
 };
 use crate::{
     cluster::{Conflict, Resource, Session},
-    object::{GroupKind, ObjectId, Severity, canonical_json, is_secret, sha256_hex},
+    config,
+    object::{GroupKind, ObjectId, Severity, canonical_json, sha256_hex},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -41,14 +43,14 @@ impl Application {
             None => At::Configured,
         };
         let prune = choices.prune.unwrap_or(self.section.prune);
-        let look = Look { fresh: true, verify_creates: true, show: false, prune };
+        let look = Look { fresh: true, verify: true, show: false, prune };
         let examined = self.examine(&at, look).await?;
         self.check_choices(choices, &examined)?;
         Ok(self.bind(choices, examined, prune).await)
     }
 
     fn check_choices(&self, choices: &Choices, examined: &Examined) -> Result<(), EngineError> {
-        let known: BTreeSet<ObjectId> = examined.comparison.objects.iter().map(ObjectComparison::id).collect();
+        let known: BTreeSet<ObjectId> = examined.comparison.objects.iter().map(|object| object.id()).collect();
         match choices.only.union(&choices.skip).find(|id| !known.contains(id)) {
             Some(id) => {
                 Err(EngineError::NoSuchObject { application: self.section.name.clone(), object: id.to_string() })
@@ -64,7 +66,7 @@ impl Application {
         let (mut left_out, mut unchanged) = (Vec::new(), Vec::new());
         let mut acting: Vec<&ObjectComparison> = Vec::new();
         // A hook may share its identity with a member of another phase; only members have steps.
-        let members = examined.comparison.objects.iter().filter(|object| object.hook.is_none());
+        let members = examined.comparison.objects.iter().map(Arc::as_ref).filter(|object| object.hook.is_none());
         let compared: BTreeMap<ObjectId, &ObjectComparison> = members.map(|object| (object.id(), object)).collect();
         for object in &examined.desired.objects {
             let id = &object.manifest.id;
@@ -93,7 +95,8 @@ impl Application {
         steps.extend(prunes);
 
         let verified = |step: &BoundStep| {
-            step.action == Action::Prune || matches!(examined.predicted.get(&step.id), Some(Predicted::Verified(_)))
+            let predicted = || examined.found(&step.id)?.predicted.as_ref();
+            step.action == Action::Prune || matches!(predicted(), Some(Predicted::Verified(_)))
         };
         let visible: Vec<Step> = steps
             .iter()
@@ -115,8 +118,9 @@ impl Application {
             .desired
             .objects
             .iter()
-            .filter(|object| object.resource.is_ok())
-            .map(|object| (object.manifest.id.clone(), object.manifest.body.clone()))
+            .zip(&examined.found)
+            .filter(|(object, _)| object.resource.is_ok())
+            .map(|(object, found)| (object.manifest.id.clone(), found.body(object)))
             .collect();
         let options = json!({
             "renderer": examined.desired.rendered.renderer,
@@ -198,9 +202,10 @@ impl Application {
             );
             notes.push(PlanWarning { typed: true, ..plain("source-moved", String::new(), message) });
         }
-        for (id, predicted) in &examined.predicted {
-            if let Predicted::Verified(prediction) = predicted {
-                notes.extend(prediction.warnings.iter().map(|text| plain("api-server", id.to_string(), text.clone())));
+        for (object, found) in examined.desired.objects.iter().zip(&examined.found) {
+            if let Some(terms) = found.predicted.as_ref().and_then(Predicted::terms) {
+                let id = &object.manifest.id;
+                notes.extend(terms.warnings.iter().map(|text| plain("api-server", id.to_string(), text.clone())));
             }
         }
         notes
@@ -219,20 +224,23 @@ impl Application {
         if examined.ledger.inventory_unreadable {
             return Some(examined.ledger.problems.join("; "));
         }
-        for object in &examined.desired.objects {
+        for (object, found) in examined.desired.objects.iter().zip(&examined.found) {
             let id = &object.manifest.id;
             let left_out = choices.skip.contains(id) || !choices.only.is_empty() && !choices.only.contains(id);
             if left_out || object.resource.is_err() {
                 continue;
             }
-            match (examined.live.get(id), examined.predicted.get(id)) {
+            if let Some(reason) = &found.blocked {
+                return Some(format!("{id}: {reason}"));
+            }
+            match (&found.live, &found.predicted) {
                 (_, Some(Predicted::Refused(reason))) => {
                     return Some(format!("the cluster refuses {id}: {reason}; mend it or leave it out (--skip {id})"));
                 }
                 (_, Some(Predicted::Estimated(_, reason))) => {
                     return Some(format!("estimated, not verified: {reason}"));
                 }
-                (Some(Live::Unreadable(reason)), _) | (_, Some(Predicted::Failed(reason))) => {
+                (Live::Unreadable(reason), _) | (_, Some(Predicted::Failed(reason))) => {
                     return Some(format!("{id} cannot be compared: {reason}; leave it out with --skip {id}"));
                 }
                 _ => {}
@@ -267,23 +275,26 @@ impl Application {
             .desired
             .objects
             .iter()
-            .map(|object| {
+            .zip(&examined.found)
+            .map(|(object, found)| {
                 let id = object.manifest.id.clone();
                 let value = if left_out.contains(&id) {
                     json!({ "object": id, "leftOut": true })
                 } else {
-                    let live = match examined.live.get(&id) {
-                        Some(Live::Present(live)) if is_secret(&live.body) => {
-                            json!({ "uid": live.uid, "resourceVersion": live.resource_version })
+                    let live = match &found.live {
+                        Live::Present(live) if id.group.is_empty() && id.kind == "Secret" => {
+                            json!({ "uid": live.uid(), "resourceVersion": live.resource_version() })
                         }
-                        Some(Live::Present(live)) => json!({ "uid": live.uid, "content": live_digest(live) }),
-                        _ => json!("absent"),
+                        _ => match found.mark(object) {
+                            Some(mark) => json!({ "uid": mark.uid, "content": mark.digest }),
+                            None => json!("absent"),
+                        },
                     };
                     let step = acting.get(&id);
                     json!({
                         "object": id,
                         "version": object.manifest.version,
-                        "send": sent(object, &inputs),
+                        "send": sent(object, found, &inputs),
                         "live": live,
                         "action": step.map_or(Action::None, |step| step.action),
                         "conflicts": step.map(|step| conflict_set(&step.conflicts)).unwrap_or_default(),
@@ -296,7 +307,7 @@ impl Application {
         let prunes: Vec<Value> = steps
             .iter()
             .filter(|step| step.action == Action::Prune)
-            .map(|step| json!({ "object": step.id, "uid": step.live.as_ref().map(|(uid, _)| uid) }))
+            .map(|step| json!({ "object": step.id, "uid": step.live.as_ref().map(|mark| &mark.uid) }))
             .collect();
         json!({
             "format": DIGEST_FORMAT,
@@ -320,16 +331,12 @@ impl Application {
 fn bound_step(object: &DesiredObject, action: Action, examined: &Examined) -> Option<BoundStep> {
     let id = object.manifest.id.clone();
     let resource: Resource = object.resource.clone().ok()?;
-    let live = match examined.live.get(&id) {
-        Some(Live::Present(live)) => Some((live.uid.clone(), live_digest(live))),
-        _ => None,
-    };
-    let conflicts = match examined.predicted.get(&id) {
-        Some(Predicted::Verified(prediction)) => prediction.conflicts.clone(),
-        _ => Vec::new(),
-    };
-    let place = examined.places.get(&id)?.clone();
-    Some(BoundStep { id, resource, action, place, body: object.manifest.body.clone(), live, conflicts })
+    let found = examined.found(&id)?;
+    let live = found.mark(object);
+    let conflicts = found.predicted.as_ref().and_then(Predicted::terms).map(|terms| terms.conflicts.clone());
+    let place = examined.desired.order().places.get(&id)?.clone();
+    let (body, conflicts) = (found.body(object), conflicts.unwrap_or_default());
+    Some(BoundStep { id, resource, action, place, body, live, conflicts })
 }
 
 fn prune_step(id: &ObjectId, resource: &Resource, live: &crate::cluster::LiveObject) -> BoundStep {
@@ -343,21 +350,25 @@ fn prune_step(id: &ObjectId, resource: &Resource, live: &crate::cluster::LiveObj
             id: id.clone(),
         },
         body: Value::Null,
-        live: Some((live.uid.clone(), live_digest(live))),
+        live: Some(LiveMark::of(id, live, &Value::Null, vec![])),
         conflicts: vec![],
     }
 }
 
 /// What stands in the digest for the bytes sent. Of a Secret only key names and the blobs they come from, so that no digest can
 /// be used to guess a value.
-fn sent(object: &DesiredObject, inputs: &BTreeMap<&str, &str>) -> Value {
-    let body = &object.manifest.body;
-    if !is_secret(body) {
-        return json!({ "sha256": object.hash });
+fn sent(object: &DesiredObject, found: &Found, inputs: &BTreeMap<&str, &str>) -> Value {
+    let id = &object.manifest.id;
+    let is_secret = id.group.is_empty() && id.kind == "Secret";
+    // What is carried as it is live may move.
+    let marked = found.left_alone.as_ref().map(|left| &left.sent.marked);
+    if !is_secret {
+        let hash = marked.map_or_else(|| object.hash.clone(), |marked| sha256_hex(canonical_json(marked)));
+        return json!({ "sha256": hash });
     }
-    let mut shape = body.clone();
-    let keys: Vec<&String> =
-        body.get("data").and_then(Value::as_object).map(|data| data.keys().collect()).unwrap_or_default();
+    let mut shape = marked.cloned().unwrap_or_else(|| object.manifest.body());
+    let keys: Vec<String> =
+        shape.get("data").and_then(Value::as_object).map(|data| data.keys().cloned().collect()).unwrap_or_default();
     shape["data"] = json!(keys);
     json!({ "shape": sha256_hex(canonical_json(&shape)), "blob": inputs.get(object.manifest.origin.path.as_str()) })
 }
@@ -429,7 +440,7 @@ async fn missing_right(session: &Session, state_namespace: &str, steps: &[BoundS
 }
 
 fn now_in_seconds() -> Timestamp {
-    let now = Timestamp::now();
+    let now = config::now();
     Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
 

@@ -1,15 +1,16 @@
-//! What the cluster would make of a desired object: the API server's answer to a dry-run, remembered as long as neither side moves.
-//!
-//! An in-process prediction can take this place; nothing outside asks who predicted.
+//! What the cluster would make of a desired object. Comparisons foresee it in this process ([`foresee`]); the API server is asked by a
+//! dry-run where that cannot be done, and about everything that a plan would change ([`Predictions::ask`]). Its word counts as long as
+//! neither side moves.
 
-use super::{bounded::IN_FLIGHT, desired::DesiredObject, retry::Backoff, step::shown_warnings};
+use super::{approval::live_digest, bounded::IN_FLIGHT, desired::DesiredObject, retry::Backoff, step::shown_warnings};
 use crate::{
-    cluster::{Applied, ApplyRequest, ClusterError, Conflict, LiveObject, Session},
-    merge::live_content,
-    object::{canonical_json, sha256_hex},
+    cluster::{Applied, ApplyRequest, ClusterError, Conflict, FIELD_MANAGER, LiveObject, Session},
+    merge::{self, Outcome, Schemas, defaults, merge},
+    object::Packed,
 };
 use serde_json::Value;
 use std::{
+    borrow::Cow,
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -20,14 +21,12 @@ use tokio::sync::Semaphore;
 const DEADLINE: Duration = Duration::from_secs(30);
 /// Tries of one dry-run that the server was too busy for.
 const TRIES: usize = 4;
-/// Predictions kept; past it the memory is emptied and fills again.
-const KEPT: usize = 50_000;
+/// Answers kept; past it the memory is emptied and fills again.
+const KEPT: usize = 20_000;
 
-/// What applying would give.
-#[derive(Clone, Debug, PartialEq)]
-pub(in crate::engine) struct Prediction {
-    /// The object afterwards.
-    pub object: Value,
+/// On which terms an apply would go through.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(in crate::engine) struct Terms {
     /// Fields that other managers own with other values; applying takes them.
     pub conflicts: Vec<Conflict>,
     /// The server's warnings.
@@ -35,24 +34,99 @@ pub(in crate::engine) struct Prediction {
 }
 
 /// How well it is known what applying would give.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(in crate::engine) enum Predicted {
     /// The server said so.
-    Verified(Arc<Prediction>),
-    /// Put together here, because the user may not ask the server (no `patch` right); the reason in words.
-    Estimated(Value, String),
-    /// The server refuses; its words.
+    Verified(Arc<Terms>),
+    /// Foreseen by server-side apply's own rules and the cluster's schemas.
+    Foreseen(Arc<Terms>),
+    /// Foreseen, and the user may not ask the server (no `patch` right); the reason in words.
+    Estimated(Arc<Terms>, String),
+    /// It would be refused; the words.
     Refused(String),
-    /// The server could not be asked now; its words.
+    /// It could not be found out now; why.
     Failed(String),
 }
 
-/// Hash of the desired bytes, uid of the live object.
-type Key = (String, String);
-/// Digest of the live content that it was predicted for, and what was predicted.
-type Known = (String, Arc<Prediction>);
+impl Predicted {
+    /// Returns the terms, where it would go through.
+    pub(in crate::engine) fn terms(&self) -> Option<&Terms> {
+        match self {
+            Self::Verified(terms) | Self::Foreseen(terms) | Self::Estimated(terms, _) => Some(terms),
+            Self::Refused(_) | Self::Failed(_) => None,
+        }
+    }
+}
 
-/// Predictions of one cluster, by desired bytes and live content.
+/// A prediction with the object that applying would give.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::engine) struct Answer {
+    /// How well it is known.
+    pub predicted: Predicted,
+    /// The object afterwards. None: as it is live, or not known.
+    pub after: Option<Value>,
+}
+
+impl Answer {
+    /// An answer that is no object.
+    pub(in crate::engine) fn of(predicted: Predicted) -> Self {
+        Self { predicted, after: None }
+    }
+}
+
+/// Foresees what applying `body` to `live` (none: a create) would give.
+///
+/// # Errors
+/// Why only the server knows.
+pub(in crate::engine) fn foresee(schemas: &Schemas, body: &Value, live: Option<&Value>) -> Result<Answer, String> {
+    let (outcome, conflicts) = match merge(schemas, live, body, FIELD_MANAGER, false) {
+        Outcome::Conflicts(conflicts) => (merge(schemas, live, body, FIELD_MANAGER, true), conflicts),
+        outcome => (outcome, Vec::new()),
+    };
+    let conflicts = conflicts.into_iter().map(conflict).collect();
+    match outcome {
+        Outcome::Applied(applied) => {
+            let after = match applied.object {
+                // Nothing but ownership would change.
+                Cow::Borrowed(_) => None,
+                Cow::Owned(_) => {
+                    let mut after = applied.into_object();
+                    defaults::apply(schemas, &mut after, live);
+                    Some(after)
+                }
+            };
+            Ok(Answer { predicted: Predicted::Foreseen(Arc::new(Terms { conflicts, warnings: vec![] })), after })
+        }
+        Outcome::Invalid(errors) => {
+            let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            Ok(Answer::of(Predicted::Refused(errors.join("; "))))
+        }
+        // With force there are none.
+        Outcome::Conflicts(_) => Err("its owners are in conflict".into()),
+        Outcome::Unknown(unknown) => Err(unknown.to_string()),
+    }
+}
+
+fn conflict(found: merge::Conflict) -> Conflict {
+    Conflict {
+        manager: found.manager,
+        operation: found.operation.as_str().into(),
+        subresource: Some(found.subresource).filter(|name| !name.is_empty()),
+        field: found.path.to_string(),
+    }
+}
+
+/// Hash of the bytes sent, uid of the live object.
+type Key = (String, String);
+
+/// The server's answer, and the digest of the live content that it was given for.
+struct Known {
+    digest: String,
+    terms: Arc<Terms>,
+    after: Packed,
+}
+
+/// The server's answers about the objects of one cluster.
 pub(in crate::engine) struct Predictions {
     known: Mutex<HashMap<Key, Known>>,
     in_flight: Semaphore,
@@ -64,42 +138,61 @@ impl Default for Predictions {
     }
 }
 
-/// Hash of the part of a live object that counts: status writes do not change it.
-pub(in crate::engine) fn live_digest(live: &LiveObject) -> String {
-    sha256_hex(canonical_json(&live_content(&live.body)))
+/// One object as it would be sent now.
+#[derive(Clone, Copy)]
+pub(in crate::engine) struct Question<'a> {
+    /// What Git says.
+    pub desired: &'a DesiredObject,
+    /// What is sent of it, and its hash.
+    pub body: &'a Value,
+    /// Hash of the body.
+    pub hash: &'a str,
+    /// What is there.
+    pub live: Option<&'a LiveObject>,
+}
+
+impl Question<'_> {
+    fn key(&self) -> Option<Key> {
+        self.live.map(|live| (self.hash.to_owned(), live.uid.clone()))
+    }
 }
 
 impl Predictions {
-    /// Asks what applying `desired` would give, `live` being what is there (none: a create).
-    pub(in crate::engine) async fn of(
+    /// Returns what the server said, as long as neither side has moved since.
+    pub(in crate::engine) fn remembered(&self, question: Question<'_>) -> Option<Answer> {
+        let key = question.key()?;
+        let known = self.lock();
+        let known = known.get(&key)?;
+        if known.digest != live_digest(question.live?, &[]) {
+            return None;
+        }
+        let after = known.after.read().ok()?;
+        Some(Answer { predicted: Predicted::Verified(Arc::clone(&known.terms)), after: Some(after) })
+    }
+
+    /// Asks the server. `foreseen` is what counts where the user may not ask.
+    pub(in crate::engine) async fn ask(
         &self,
         session: &Session,
-        desired: &DesiredObject,
-        live: Option<&LiveObject>,
-    ) -> Predicted {
-        let resource = match &desired.resource {
+        question: Question<'_>,
+        foreseen: Option<Answer>,
+    ) -> Answer {
+        let resource = match &question.desired.resource {
             Ok(resource) => resource,
-            Err(reason) => return Predicted::Refused(reason.clone()),
+            Err(reason) => return Answer::of(Predicted::Refused(reason.clone())),
         };
-        let key = live.map(|live| ((desired.hash.clone(), live.uid.clone()), live_digest(live)));
-        if let Some((key, digest)) = &key
-            && let Some((known_digest, known)) = self.lock().get(key)
-            && known_digest == digest
-        {
-            return Predicted::Verified(Arc::clone(known));
-        }
         let Ok(_permit) = self.in_flight.acquire().await else {
-            return Predicted::Failed("driftdeck is shutting down".into());
+            return Answer::of(Predicted::Failed("driftdeck is shutting down".into()));
         };
         let mut request = ApplyRequest {
             resource: resource.clone(),
-            id: desired.manifest.id.clone(),
-            body: desired.manifest.body.clone(),
+            id: question.desired.manifest.id.clone(),
+            body: question.body.clone(),
             force: false,
             dry_run: true,
             deadline: DEADLINE,
         };
-        if let Some(live) = live {
+        if let Some(live) = question.live {
             request.body["metadata"]["uid"] = live.uid.clone().into();
         }
         let (answer, conflicts) = match ask(session, &request).await {
@@ -111,29 +204,44 @@ impl Predictions {
         };
         match answer {
             Ok(applied) => {
-                // The server may have answered about a newer state than the watch has told of: that answer is not kept.
-                let same_state = live.is_some_and(|live| live.resource_version == applied.object.resource_version);
-                let warnings = shown_warnings(&desired.manifest.body, &applied.warnings);
-                let prediction = Arc::new(Prediction { object: applied.object.body, conflicts, warnings });
-                if let Some((key, digest)) = key.filter(|_| same_state) {
-                    let mut known = self.lock();
-                    if known.len() >= KEPT {
-                        known.clear();
-                    }
-                    known.insert(key, (digest, Arc::clone(&prediction)));
-                }
-                Predicted::Verified(prediction)
+                let warnings = shown_warnings(question.body, &applied.warnings);
+                let terms = Arc::new(Terms { conflicts, warnings });
+                self.keep(question, &terms, &applied.object);
+                Answer { predicted: Predicted::Verified(terms), after: Some(applied.object.body) }
             }
             Err(ClusterError::Forbidden { message }) => {
-                let object = overlay(live.map(|live| &live.body), &desired.manifest.body);
-                Predicted::Estimated(object, format!("no right to ask the server: {message}"))
+                let reason = format!("no right to ask the server: {message}");
+                match foreseen {
+                    Some(Answer { predicted: Predicted::Foreseen(terms), after }) => {
+                        Answer { predicted: Predicted::Estimated(terms, reason), after }
+                    }
+                    Some(foreseen) => foreseen,
+                    None => Answer::of(Predicted::Failed(reason)),
+                }
             }
             Err(error @ (ClusterError::Invalid { .. } | ClusterError::NotFound { .. })) => {
-                Predicted::Refused(error.to_string())
+                Answer::of(Predicted::Refused(error.to_string()))
             }
-            Err(ClusterError::Precondition { .. }) => Predicted::Failed("it moved while it was compared".into()),
-            Err(error) => Predicted::Failed(error.to_string()),
+            Err(ClusterError::Precondition { .. }) => {
+                Answer::of(Predicted::Failed("it moved while it was compared".into()))
+            }
+            Err(error) => Answer::of(Predicted::Failed(error.to_string())),
         }
+    }
+
+    fn keep(&self, question: Question<'_>, terms: &Arc<Terms>, after: &LiveObject) {
+        let (Some(key), Some(live)) = (question.key(), question.live) else { return };
+        // The server may have answered about a newer state than the watch has told of: that answer is not kept.
+        if live.resource_version != after.resource_version {
+            return;
+        }
+        let known =
+            Known { digest: live_digest(live, &[]), terms: Arc::clone(terms), after: Packed::value(&after.body) };
+        let mut all = self.lock();
+        if all.len() >= KEPT {
+            all.clear();
+        }
+        all.insert(key, known);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Known>> {
@@ -155,43 +263,4 @@ async fn ask(session: &Session, request: &ApplyRequest) -> Result<Applied, Clust
         }
     }
     session.apply(request).await
-}
-
-/// The estimate for users without `patch` rights: desired laid over live, list items matched by key. It knows no ownership, so
-/// fields that Git dropped are not seen; the caller marks it.
-fn overlay(live: Option<&Value>, desired: &Value) -> Value {
-    match (live, desired) {
-        (Some(Value::Object(live)), Value::Object(desired)) => {
-            let mut merged = live.clone();
-            for (key, value) in desired {
-                merged.insert(key.clone(), overlay(live.get(key), value));
-            }
-            Value::Object(merged)
-        }
-        (Some(Value::Array(live)), Value::Array(desired)) => {
-            Value::Array(desired.iter().map(|item| overlay(same_item(item, live), item)).collect())
-        }
-        (_, desired) => desired.clone(),
-    }
-}
-
-fn same_item<'a>(item: &Value, items: &'a [Value]) -> Option<&'a Value> {
-    let name = item.get("name").or_else(|| item.get("key"))?;
-    items.iter().find(|each| each.get("name").or_else(|| each.get("key")) == Some(name))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn an_estimate_keeps_the_servers_defaults() {
-        let live = json!({"spec": {"replicas": 2, "c": [{"name": "a", "image": "1", "policy": "Always"}]}});
-        let desired = json!({"spec": {"c": [{"name": "a", "image": "2"}]}});
-        assert_eq!(
-            overlay(Some(&live), &desired),
-            json!({"spec": {"replicas": 2, "c": [{"name": "a", "image": "2", "policy": "Always"}]}})
-        );
-    }
 }

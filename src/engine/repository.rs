@@ -10,7 +10,6 @@ use crate::{
     git::{FetchReport, GitError, Mirror, Progress, RepositoryUrl},
     object::{clean, sha256_hex},
 };
-use jiff::Timestamp;
 use notify::Watcher as _;
 use std::{
     path::{Path, PathBuf},
@@ -203,7 +202,7 @@ impl Worker {
             fact.generation += u64::from(report.is_some());
         });
         self.show_head().await;
-        let now = Timestamp::now();
+        let now = config::now();
         self.hub.repository(&self.section.name, move |view| {
             view.state = RepositoryState::Ready;
             view.fetched_at = Some(now);
@@ -259,7 +258,7 @@ impl Worker {
     fn failed(&self, error: GitError, retry: Option<Duration>) {
         let message = clean(&error.to_string()).into_owned();
         self.hub.activity(ActivityKind::Failed, &self.section.name, &message);
-        let retry_at = retry.and_then(|pause| Timestamp::now().checked_add(pause).ok());
+        let retry_at = retry.and_then(|pause| config::now().checked_add(pause).ok());
         self.hub.repository(&self.section.name, move |view| view.state = RepositoryState::Failed { message, retry_at });
         self.publish.send_modify(|fact| {
             fact.error = Some(Arc::new(error));

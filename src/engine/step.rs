@@ -1,7 +1,10 @@
 //! Carries one step of a plan out: checks again what it relies on, sends, and makes sense of the answer.
 
 use super::{
-    approval::BoundStep, comparison::Action, planning::conflict_set, predict::live_digest, report::StepResult,
+    approval::{BoundStep, Since},
+    comparison::Action,
+    planning::conflict_set,
+    report::StepResult,
     retry::Backoff,
 };
 use crate::{
@@ -50,18 +53,17 @@ pub(in crate::engine) async fn moved(session: &Session, step: &BoundStep) -> Res
         Err(ClusterError::NotFound { .. }) if step.live.is_none() => None,
         Err(error) => return Err(format!("{} cannot be read again: {error}", step.id)),
     };
-    match (&step.live, &live) {
-        (None, None) => Ok(None),
-        (None, Some(_)) => Err(format!("{} exists now; it did not when the plan was shown", step.id)),
-        (Some(_), None) => Err(format!("{} is gone; it existed when the plan was shown", step.id)),
-        (Some((uid, _)), Some(live)) if *uid != live.uid => {
-            Err(format!("{} was replaced by another object since the plan was shown", step.id))
-        }
-        (Some((_, digest)), Some(object)) if *digest != live_digest(object) => {
-            Err(format!("{} was changed in the cluster since the plan was shown", step.id))
-        }
-        _ => Ok(live),
-    }
+    let what = match (&step.live, &live) {
+        (None, None) => return Ok(None),
+        (None, Some(_)) => "exists now; it did not when the plan was shown",
+        (Some(_), None) => "is gone; it existed when the plan was shown",
+        (Some(mark), Some(now)) => match mark.since(now) {
+            Since::Same => return Ok(live),
+            Since::Replaced => "was replaced by another object since the plan was shown",
+            Since::Changed => "was changed in the cluster since the plan was shown",
+        },
+    };
+    Err(format!("{} {what}", step.id))
 }
 
 /// The way to the server for the steps of one sync.
@@ -101,67 +103,57 @@ impl Way<'_> {
 
     /// Carries out a create or an update.
     pub(in crate::engine) async fn apply(&self, step: &BoundStep) -> Done {
-        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
-        let mut last = String::from("no answer");
-        for _ in 0..TRIES {
-            let live = match moved(self.session, step).await {
-                Ok(live) => live,
-                Err(what) => return Done::failed(what),
+        let mut tries = Tries::new(self);
+        loop {
+            let error = match self.try_apply(step).await {
+                Ok(done) | Err(Missed::Over(done)) => return done,
+                Err(Missed::Again(error)) => error,
             };
-            if let Some(terminating) = live.as_ref().and_then(|live| terminating(&live.body)) {
-                return Done::failed(terminating);
-            }
-            if let Err(done) = self.is_free().await {
+            if error.leaves_open()
+                && let Some(done) = outcome_of(self.session, step).await
+            {
                 return done;
             }
-            let request = ApplyRequest {
-                resource: step.resource.clone(),
-                id: step.id.clone(),
-                body: with_preconditions(&step.body, live.as_ref()),
-                force: !step.conflicts.is_empty(),
-                dry_run: false,
-                deadline: DEADLINE,
-            };
-            match self.session.apply(&request).await {
-                Ok(applied) if applied.created != live.is_none() => {
-                    let mut done = Done::failed(
-                        "somebody else created it at the same moment; what was applied is in the cluster: compare again",
-                    );
-                    done.object = Some(applied.object);
-                    return done;
-                }
-                Ok(applied) => {
-                    let result = match &live {
-                        None => StepResult::Created,
-                        Some(live) if live.resource_version == applied.object.resource_version => StepResult::Unchanged,
-                        Some(_) => StepResult::Configured,
-                    };
-                    let message = clean(&shown_warnings(&step.body, &applied.warnings).join("; ")).into_owned();
-                    return Done { result, message, object: Some(applied.object) };
-                }
-                Err(ClusterError::Conflicts { message, conflicts }) => {
-                    if conflict_set(&conflicts) != conflict_set(&step.conflicts) {
-                        return Done::failed(format!("other owners than the plan showed: {message}"));
-                    }
-                    last = message;
-                }
-                // resourceVersion moved; the loop reads again, and goes on only if the content that counts is the same.
-                Err(ClusterError::Precondition { message }) => last = message,
-                Err(ClusterError::Busy { message, retry_after }) => {
-                    last = message;
-                    self.pause(retry_after.map_or_else(|| backoff.next(), Duration::from_secs)).await;
-                }
-                Err(error @ (ClusterError::Timeout { .. } | ClusterError::Unreachable { .. })) => {
-                    last = error.to_string();
-                    match outcome_of(self.session, step).await {
-                        Some(done) => return done,
-                        None => self.pause(backoff.next()).await,
-                    }
-                }
-                Err(error) => return Done::failed(error.to_string()),
+            if let Some(done) = tries.missed(error).await {
+                return done;
             }
         }
-        Done { result: StepResult::Unknown, ..Done::failed(format!("gave up after {TRIES} tries: {last}")) }
+    }
+
+    async fn try_apply(&self, step: &BoundStep) -> Result<Done, Missed> {
+        let live = moved(self.session, step).await.map_err(|what| Missed::Over(Done::failed(what)))?;
+        if let Some(terminating) = live.as_ref().and_then(|live| terminating(&live.body)) {
+            return Err(Missed::Over(Done::failed(terminating)));
+        }
+        self.is_free().await.map_err(Missed::Over)?;
+        let request = ApplyRequest {
+            resource: step.resource.clone(),
+            id: step.id.clone(),
+            body: with_preconditions(&step.body, live.as_ref()),
+            force: !step.conflicts.is_empty(),
+            dry_run: false,
+            deadline: DEADLINE,
+        };
+        let applied = match self.session.apply(&request).await {
+            Err(ClusterError::Conflicts { message, conflicts })
+                if conflict_set(&conflicts) != conflict_set(&step.conflicts) =>
+            {
+                let message = format!("other owners than the plan showed: {message}");
+                return Err(Missed::Over(Done::failed(message)));
+            }
+            answer => answer.map_err(Missed::Again)?,
+        };
+        if applied.created != live.is_none() {
+            let what = "somebody else created it at the same moment; what was applied is in the cluster: compare again";
+            return Ok(Done { object: Some(applied.object), ..Done::failed(what) });
+        }
+        let result = match &live {
+            None => StepResult::Created,
+            Some(live) if live.resource_version == applied.object.resource_version => StepResult::Unchanged,
+            Some(_) => StepResult::Configured,
+        };
+        let message = clean(&shown_warnings(&step.body, &applied.warnings).join("; ")).into_owned();
+        Ok(Done { result, message, object: Some(applied.object) })
     }
 
     /// Deletes a member that is gone from Git, by uid and resourceVersion. `still_ours` says why it may not be deleted any more.
@@ -170,41 +162,81 @@ impl Way<'_> {
         step: &BoundStep,
         still_ours: impl Fn(&Value) -> Result<(), String>,
     ) -> Done {
-        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
-        let mut last = String::from("no answer");
-        for _ in 0..TRIES {
-            let live = match self.session.get(&step.resource, &step.id).await {
-                Ok(None) => return Done { result: StepResult::Pruned, message: String::new(), object: None },
-                Ok(Some(live)) => live,
-                Err(error) => return Done::failed(format!("cannot be read again: {error}")),
+        let mut tries = Tries::new(self);
+        loop {
+            let error = match self.try_prune(step, &still_ours).await {
+                Ok(done) | Err(Missed::Over(done)) => return done,
+                Err(Missed::Again(error)) => error,
             };
-            match &step.live {
-                Some((uid, digest)) if *uid == live.uid && *digest == live_digest(&live) => {}
-                Some((uid, _)) if *uid == live.uid => return Done::failed("it was changed since the plan was shown"),
-                _ => return Done::failed("it was replaced by another object since the plan was shown"),
-            }
-            if let Err(why) = still_ours(&live.body) {
-                return Done::failed(why);
-            }
-            if let Err(done) = self.is_free().await {
+            if let Some(done) = tries.missed(error).await {
                 return done;
             }
-            let version = Some(live.resource_version.as_str());
-            match self.session.delete(&step.resource, &step.id, &live.uid, version, DEADLINE).await {
-                Ok(()) => return Done { result: StepResult::Pruned, message: String::new(), object: Some(live) },
-                Err(ClusterError::Precondition { message }) => last = message,
-                Err(ClusterError::Busy { message, retry_after }) => {
-                    last = message;
-                    self.pause(retry_after.map_or_else(|| backoff.next(), Duration::from_secs)).await;
-                }
-                Err(error @ (ClusterError::Timeout { .. } | ClusterError::Unreachable { .. })) => {
-                    last = error.to_string();
-                    self.pause(backoff.next()).await;
-                }
-                Err(error) => return Done::failed(error.to_string()),
-            }
         }
-        Done { result: StepResult::Unknown, ..Done::failed(format!("gave up after {TRIES} tries: {last}")) }
+    }
+
+    async fn try_prune(
+        &self,
+        step: &BoundStep,
+        still_ours: &impl Fn(&Value) -> Result<(), String>,
+    ) -> Result<Done, Missed> {
+        let over = |message: String| Missed::Over(Done::failed(message));
+        let live = match self.session.get(&step.resource, &step.id).await {
+            Ok(None) => return Ok(Done { result: StepResult::Pruned, message: String::new(), object: None }),
+            Ok(Some(live)) => live,
+            Err(error) => return Err(over(format!("cannot be read again: {error}"))),
+        };
+        match step.live.as_ref().map(|mark| mark.since(&live)) {
+            Some(Since::Same) => {}
+            Some(Since::Changed) => return Err(over("it was changed since the plan was shown".into())),
+            _ => return Err(over("it was replaced by another object since the plan was shown".into())),
+        }
+        still_ours(&live.body).map_err(over)?;
+        self.is_free().await.map_err(Missed::Over)?;
+        let version = Some(live.resource_version.as_str());
+        let deleted = self.session.delete(&step.resource, &step.id, &live.uid, version, DEADLINE).await;
+        deleted.map_err(Missed::Again)?;
+        Ok(Done { result: StepResult::Pruned, message: String::new(), object: Some(live) })
+    }
+}
+
+/// A try that was not carried out.
+enum Missed {
+    /// What the plan relies on does not hold any more.
+    Over(Done),
+    /// The server's answer; another try may do.
+    Again(ClusterError),
+}
+
+/// The tries of one write: which answers are worth another one, after which pause, and how many there are.
+struct Tries<'a> {
+    way: &'a Way<'a>,
+    backoff: Backoff,
+    left: usize,
+}
+
+impl<'a> Tries<'a> {
+    fn new(way: &'a Way<'a>) -> Self {
+        Self { way, backoff: Backoff::new(Duration::from_millis(200), Duration::from_secs(5)), left: TRIES }
+    }
+
+    /// Waits until the next try; some: there is none.
+    async fn missed(&mut self, error: ClusterError) -> Option<Done> {
+        let pause = match &error {
+            // It moved: the next try reads again, and goes on only if the content that counts is the same.
+            ClusterError::Precondition { .. } | ClusterError::Conflicts { .. } => Duration::ZERO,
+            ClusterError::Busy { retry_after: Some(seconds), .. } => Duration::from_secs(*seconds),
+            ClusterError::Busy { .. } => self.backoff.next(),
+            _ if error.leaves_open() => self.backoff.next(),
+            _ => return Some(Done::failed(error.to_string())),
+        };
+        self.left -= 1;
+        if self.left == 0 {
+            let done = Done::failed(format!("gave up after {TRIES} tries: {error}"));
+            let nothing_written = matches!(error, ClusterError::Precondition { .. } | ClusterError::Conflicts { .. });
+            return Some(if nothing_written { done } else { Done { result: StepResult::Unknown, ..done } });
+        }
+        self.way.pause(pause).await;
+        None
     }
 }
 
@@ -242,7 +274,7 @@ async fn outcome_of(session: &Session, step: &BoundStep) -> Option<Done> {
     };
     let unchanged = match (&step.live, &live) {
         (None, None) => true,
-        (Some((uid, digest)), Some(live)) => *uid == live.uid && *digest == live_digest(live),
+        (Some(mark), Some(live)) => mark.since(live) == Since::Same,
         _ => false,
     };
     if unchanged {

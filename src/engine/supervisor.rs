@@ -73,12 +73,12 @@ impl Supervisor {
         let chosen = || config.applications.iter().filter(|section| selected.contains(section.name.as_str()));
         let clusters_in_use: BTreeSet<&str> = chosen().map(|section| section.cluster.as_str()).collect();
         let repositories_asked: BTreeSet<&str> = chosen().map(|section| section.repository.as_str()).collect();
-        let follow = self.options.follow;
+        let Options { follow, unused, .. } = self.options;
         self.show_layout(&config);
 
         let mut next = Directory { config: Arc::new(config.clone()), ..Directory::default() };
         for section in &config.repositories {
-            let ask = match (follow, repositories_asked.contains(section.name.as_str())) {
+            let ask = match (follow, unused || repositories_asked.contains(section.name.as_str())) {
                 (true, _) => Ask::Follow,
                 (false, true) => Ask::Once,
                 (false, false) => Ask::Never,
@@ -90,7 +90,7 @@ impl Supervisor {
             next.repositories.insert(section.name.clone(), handle);
         }
         for section in &config.clusters {
-            if !follow && !clusters_in_use.contains(section.name.as_str()) {
+            if !follow && !unused && !clusters_in_use.contains(section.name.as_str()) {
                 continue;
             }
             let running = before.clusters.get(&section.name).filter(|(handle, _)| handle.section == *section);
@@ -163,6 +163,7 @@ impl Supervisor {
             context: self.options.context.clone().or_else(|| section.context.clone()),
             impersonate: self.options.impersonate.clone(),
             exec_plugins: section.exec_plugins.clone(),
+            cache: Some(self.paths.cache.clone()),
         }
     }
 

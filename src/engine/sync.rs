@@ -20,11 +20,13 @@ use crate::{
         RecordStep, Session,
         record::{self, RECORD_FORMAT},
     },
+    config,
+    merge::changes,
     object::ObjectId,
 };
-use jiff::Timestamp;
 use std::{
     collections::BTreeMap,
+    pin::pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -32,6 +34,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How long Git's server is asked for news before a sync; it may be down, the approval binds what was shown all the same.
 const ASK_GIT: Duration = Duration::from_secs(5);
+/// How often a running record is written anew during a wait.
+const FRESH: Duration = Duration::from_secs(15);
 
 impl Application {
     /// Carries an approved plan out, or nothing of it.
@@ -54,10 +58,8 @@ impl Application {
             return Err(Refusal::NotApprovable(plan.reason.unwrap_or_default()).into());
         }
         // Of a Secret the digest binds the sources only, and a renderer may give other values each time: what is sent is what was shown.
-        let bodies = |plan: &Plan| plan.bound.steps.iter().map(|step| step.body.clone()).collect::<Vec<_>>();
-        if bodies(&plan) != bodies(&shown) {
-            let what = "the renderer gives other values each time; take randomness out of the chart";
-            return Err(Refusal::Stale(what.into()).into());
+        if let Some(random) = rendered_otherwise(&shown.bound, &plan.bound) {
+            return Err(Refusal::Stale(random).into());
         }
         if plan.confirmation == Confirmation::Typed && shown.confirmation != Confirmation::Typed {
             return Err(Refusal::Stale("it needs a typed confirmation now".into()).into());
@@ -90,6 +92,27 @@ impl Application {
             Err(_) => tracing::warn!(application = self.section.name, "Git did not say in time whether there is news"),
         }
     }
+}
+
+/// Names the values that a renderer gave otherwise the second time; a Secret's by their keys only.
+fn rendered_otherwise(shown: &Bound, now: &Bound) -> Option<String> {
+    let places: Vec<String> = shown
+        .steps
+        .iter()
+        .zip(&now.steps)
+        .filter(|(shown, now)| shown.body != now.body)
+        .map(|(shown, now)| {
+            let paths: Vec<String> =
+                changes(&shown.body, &now.body).iter().map(|change| change.path.to_string()).collect();
+            format!("{} {}", shown.id, paths.join(" "))
+        })
+        .collect();
+    (!places.is_empty()).then(|| {
+        format!(
+            "the renderer gives other values each time: {}; use `lookup` or an existing Secret in place of randomness",
+            places.join(", ")
+        )
+    })
 }
 
 /// One sync under way.
@@ -145,7 +168,7 @@ impl<'a> Run<'a> {
                 host: approved.operator.host.clone(),
                 time: approved.approved,
             },
-            started: Timestamp::now(),
+            started: config::now(),
             finished: None,
             outcome: None,
             revision: plan.comparison.revision.map(|commit| commit.to_string()).unwrap_or_default(),
@@ -205,20 +228,9 @@ impl<'a> Run<'a> {
         self.still_holds().await?;
         let home = self.make_home().await?;
         self.home_made = home.is_some();
-        let lease = self.take_lease().await?;
-        // Taking the Lease may have meant waiting for another operator's sync: everything is looked at once more.
-        self.application.ledger.forget();
-        let written = match self.still_holds().await {
-            Ok(()) => self.write_record(lease.as_ref(), home.as_ref()).await,
-            Err(error) => Err(error),
-        };
-        let mut inventory = match written {
-            Ok(inventory) => inventory,
-            Err(error) => {
-                release(lease).await;
-                return Err(error);
-            }
-        };
+        let opened = self.open(home.as_ref()).await;
+        let (lease, mut inventory) =
+            opened.map_err(|error| if self.home_made { self.after_home(error) } else { error })?;
         if let (Some(index), Some(done)) = (self.home_step(), home) {
             self.finish(index, done, 0.0);
         }
@@ -229,6 +241,24 @@ impl<'a> Run<'a> {
         release(lease).await;
         self.application.ledger.forget();
         Ok(report)
+    }
+
+    /// Takes the Lease and writes record and inventory: with them, steps may be sent.
+    async fn open(&mut self, home: Option<&Done>) -> Result<(Option<Lease>, Inventory), EngineError> {
+        let lease = self.take_lease().await?;
+        // Taking the Lease may have meant waiting for another operator's sync: everything is looked at once more.
+        self.application.ledger.forget();
+        let written = match self.still_holds().await {
+            Ok(()) => self.write_record(lease.as_ref(), home).await,
+            Err(error) => Err(error),
+        };
+        match written {
+            Ok(inventory) => Ok((lease, inventory)),
+            Err(error) => {
+                release(lease).await;
+                Err(error)
+            }
+        }
     }
 
     /// Deletes old records. Only the Lease's holder may: another's record may be half written.
@@ -261,7 +291,7 @@ impl<'a> Run<'a> {
         let applied: Vec<ObjectId> =
             applied.map(|(step, _)| step.id.clone()).chain(self.bound.unchanged.iter().cloned()).collect();
         self.head.applied.extend(applied.into_iter().map(|id| (id, name.clone())));
-        self.head.finished = Some(Timestamp::now());
+        self.head.finished = Some(config::now());
         self.head.outcome = serde_json::to_value(ending.outcome).ok().and_then(|text| text.as_str().map(str::to_owned));
         self.head.running = None;
         if let Err(error) = record::update(&self.session, &self.state_namespace, &mut self.head).await {
@@ -309,24 +339,42 @@ impl<'a> Run<'a> {
         self.results[index] = Some((done, seconds));
     }
 
-    fn note_running(&mut self, lease: Option<&Lease>, step: usize) {
-        self.head.running = Some(RecordRunning {
+    /// Where the sync stands, for operators elsewhere.
+    fn running(&self, lease: Option<&Lease>, step: usize) -> RecordRunning {
+        RecordRunning {
             holder: lease.map(|lease| lease.holder().to_owned()).unwrap_or_default(),
             step: (step + 1).min(self.bound.steps.len().max(1)),
             of: self.bound.steps.len(),
-            renewed: lease.map_or_else(Timestamp::now, Lease::renewed),
-        });
+            renewed: lease.map_or_else(config::now, Lease::renewed),
+        }
     }
 
     /// Lets other operators follow; a failure to do so is no reason to stop.
-    async fn keep_record_fresh(&mut self, lease: Option<&Lease>) {
+    async fn keep_record_fresh(&self, lease: Option<&Lease>) {
         let done = self.results.iter().filter(|result| result.is_some()).count();
-        if done == self.results.len() {
-            return;
-        }
-        self.note_running(lease, done);
-        if let Err(error) = record::update(&self.session, &self.state_namespace, &mut self.head).await {
+        let mut head = RecordHead { running: Some(self.running(lease, done)), ..self.head.clone() };
+        if let Err(error) = record::update(&self.session, &self.state_namespace, &mut head).await {
             tracing::info!(application = self.application.section.name, %error, "the running record could not be updated");
+        }
+    }
+
+    /// Waits for `work`, which may take minutes, and keeps the record fresh meanwhile.
+    async fn kept_fresh<T>(&self, lease: Option<&Lease>, work: impl Future<Output = T> + Send) -> T {
+        let mut work = pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                () = tokio::time::sleep(FRESH) => {}
+            }
+            let mut refresh = pin!(self.keep_record_fresh(lease));
+            tokio::select! {
+                done = &mut work => {
+                    // A refresh that is under way must not come after the record's end.
+                    refresh.await;
+                    return done;
+                }
+                () = &mut refresh => {}
+            }
         }
     }
 

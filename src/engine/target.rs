@@ -10,7 +10,6 @@ use crate::{
     config,
     object::clean,
 };
-use jiff::Timestamp;
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
@@ -26,6 +25,8 @@ const PING_EVERY: Duration = Duration::from_secs(5);
 /// How often unknown kinds may cost a discovery.
 const REDISCOVER_EVERY: Duration = Duration::from_secs(30);
 const PING_EVERY_WHEN_LOST: Duration = Duration::from_secs(1);
+/// How often the server is asked whether schemas have changed: somebody else may have changed a CRD.
+const SCHEMAS_EVERY: Duration = Duration::from_secs(60);
 
 /// What a cluster's worker knows.
 #[derive(Clone, Default)]
@@ -150,6 +151,7 @@ impl Worker {
     /// Pings until the credentials are refused: then a new connection reads them anew.
     async fn attend(&self, session: &Session) {
         let mut lost = false;
+        let mut schemas_at = Instant::now();
         loop {
             let pause = if lost { PING_EVERY_WHEN_LOST } else { PING_EVERY };
             tokio::select! {
@@ -163,6 +165,12 @@ impl Worker {
                         self.publish.send_modify(|fact| fact.error = None);
                     }
                     self.hub.cluster(&self.name, move |view| view.state = ClusterState::Connected { latency });
+                    if schemas_at.elapsed() >= SCHEMAS_EVERY {
+                        schemas_at = Instant::now();
+                        if let Err(error) = session.refresh_schemas().await {
+                            tracing::info!(cluster = self.name, %error, "the schemas cannot be read");
+                        }
+                    }
                 }
                 Err(error @ ClusterError::Unauthorized { .. }) => return self.failed(error, Some(Duration::ZERO)),
                 Err(error) => {
@@ -191,7 +199,7 @@ impl Worker {
     fn failed(&self, error: ClusterError, retry: Option<Duration>) {
         let message = clean(&error.to_string()).into_owned();
         self.hub.activity(ActivityKind::Failed, &self.name, &message);
-        let now = Timestamp::now();
+        let now = config::now();
         let retry_at = retry.and_then(|pause| now.checked_add(pause).ok());
         self.hub.cluster(&self.name, move |view| {
             let since = match &view.state {

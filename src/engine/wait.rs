@@ -2,10 +2,10 @@
 
 use super::{approval::BoundStep, bounded::bounded, step::terminating};
 use crate::{
-    cluster::{HealthStatus, LiveObject, Resource, Session, health},
+    cluster::{HealthStatus, LiveObject, Session, health},
     object::ObjectId,
 };
-use futures::{FutureExt, StreamExt, future};
+use futures::{FutureExt, StreamExt, future::BoxFuture};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -36,12 +36,13 @@ pub(in crate::engine) async fn served(
     let providers = steps.iter().filter(|step| is_namespace(step) || step.id.kind == "CustomResourceDefinition");
     let deadline = Instant::now() + timeout;
     for step in providers {
-        let ready = |live: &Value| match step.id.kind.as_str() {
-            "Namespace" if live.pointer("/status/phase") == Some(&Value::from("Active")) => Ok(()),
-            "Namespace" => Err("the namespace is not active yet".to_owned()),
-            _ => established(live),
+        let look = |live: Option<&LiveObject>| match live {
+            None => Look::deleted(),
+            Some(live) if !is_namespace(step) => established(&live.body),
+            Some(live) if live.body.pointer("/status/phase") == Some(&Value::from("Active")) => Look::Ready,
+            Some(_) => Look::Wait("the namespace is not active yet".into()),
         };
-        let waited = until(session, &step.resource, &step.id, deadline, stop, ready).await;
+        let waited = until(session, step, deadline, stop, look).await;
         if waited != Waited::Ready {
             return waited;
         }
@@ -90,94 +91,100 @@ pub(in crate::engine) async fn healthy(
     tell: &(dyn Fn(&ObjectId, &str) + Sync),
 ) -> Waited {
     let deadline = Instant::now() + timeout;
-    let waiting =
-        written.iter().filter(|(_, object)| !passes(&object.body, generation(&object.body)).is_ok_and(|pass| pass));
-    let mut waits = bounded(waiting.map(|(step, object)| {
+    let waiting = written.iter().filter(|(_, object)| passes(&object.body, generation(&object.body)) != Look::Ready);
+    let waits = waiting.map(|(step, object)| {
         async move {
             let ours = generation(&object.body);
-            let ready = |live: &Value| match passes(live, ours) {
-                Ok(true) => Ok(()),
-                Ok(false) => {
-                    let reason = health(live).message;
-                    tell(&step.id, &reason);
-                    Err(reason)
+            let look = |live: Option<&LiveObject>| {
+                let Some(live) = live else { return Look::deleted() };
+                let look = passes(&live.body, ours);
+                if let Look::Wait(reason) | Look::Failed(reason) = &look {
+                    tell(&step.id, reason);
                 }
-                // Degraded by our generation: waiting longer would not help.
-                Err(reason) => {
-                    tell(&step.id, &reason);
-                    Err(format!("{FATAL}{reason}"))
-                }
+                look
             };
-            until(session, &step.resource, &step.id, deadline, stop, ready).await
+            until(session, step, deadline, stop, look).await
         }
         .boxed()
-    }));
-    let mut result = Waited::Ready;
-    while let Some(waited) = waits.next().await {
-        match waited {
-            Waited::Ready => {}
-            Waited::Stopped => return Waited::Stopped,
-            // The first reason is told; the others are on screen as their own state.
-            not_ready => result = if result == Waited::Ready { not_ready } else { result },
-        }
-    }
-    result
+    });
+    all(waits).await
 }
 
-/// Waits until pruned objects are gone; at the time-out the reason names the finalizers that hold them.
+/// Waits until pruned objects are gone; at the time-out the reason names the finalizers that hold one.
 pub(in crate::engine) async fn gone(
     session: &Session,
     pruned: &[&BoundStep],
     timeout: Duration,
     stop: &CancellationToken,
-) -> Vec<(ObjectId, String)> {
+) -> Waited {
     let deadline = Instant::now() + timeout;
     let waits = pruned.iter().map(|step| {
         async move {
-            let mut pause = FIRST_LOOK;
-            loop {
-                let reason = match session.get(&step.resource, &step.id).await {
-                    Ok(None) => return None,
-                    Ok(Some(live)) if step.live.as_ref().is_some_and(|(uid, _)| *uid != live.uid) => return None,
-                    Ok(Some(live)) => terminating(&live.body).unwrap_or_else(|| "it is still there".into()),
-                    Err(error) => error.to_string(),
-                };
-                if Instant::now() > deadline || stop.is_cancelled() {
-                    return Some((step.id.clone(), reason));
-                }
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LAST_LOOK);
-            }
+            let look = |live: Option<&LiveObject>| match live {
+                None => Look::Ready,
+                Some(live) if step.live.as_ref().is_some_and(|mark| mark.uid != live.uid) => Look::Ready,
+                Some(live) => Look::Wait(terminating(&live.body).unwrap_or_else(|| "it is still there".into())),
+            };
+            until(session, step, deadline, stop, look).await
         }
         .boxed()
     });
-    bounded(waits).filter_map(future::ready).collect().await
+    all(waits).await
 }
 
-/// Marks a reason that waiting cannot mend.
-const FATAL: &str = "degraded: ";
+/// Waits for all; the first reason is told, the others are on screen as their own state.
+async fn all<'a>(waits: impl Iterator<Item = BoxFuture<'a, Waited>> + Send) -> Waited {
+    let mut waits = bounded(waits);
+    let mut result = Waited::Ready;
+    while let Some(waited) = waits.next().await {
+        match waited {
+            Waited::Stopped => return Waited::Stopped,
+            not_ready if result == Waited::Ready => result = not_ready,
+            _ => {}
+        }
+    }
+    result
+}
 
+/// What one look at an object says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Look {
+    /// As wished.
+    Ready,
+    /// Not yet, and why.
+    Wait(String),
+    /// Waiting longer would not help, and why.
+    Failed(String),
+}
+
+impl Look {
+    fn deleted() -> Self {
+        Self::Failed("it was deleted while it was waited for".into())
+    }
+}
+
+/// Looks at an object until a look says that the wait is over. A read that fails is looked again.
 async fn until(
     session: &Session,
-    resource: &Resource,
-    id: &ObjectId,
+    step: &BoundStep,
     deadline: Instant,
     stop: &CancellationToken,
-    ready: impl Fn(&Value) -> Result<(), String> + Send,
+    look: impl Fn(Option<&LiveObject>) -> Look + Send,
 ) -> Waited {
     let mut pause = FIRST_LOOK;
     loop {
-        let reason = match session.get(resource, id).await {
-            Ok(Some(live)) => match ready(&live.body) {
-                Ok(()) => return Waited::Ready,
-                Err(reason) if reason.starts_with(FATAL) => return Waited::NotReady(format!("{id}: {reason}")),
-                Err(reason) => reason,
-            },
-            Ok(None) => return Waited::NotReady(format!("{id} was deleted while it was waited for")),
+        let live = tokio::select! {
+            live = session.get(&step.resource, &step.id) => live,
+            () = stop.cancelled() => return Waited::Stopped,
+        };
+        let reason = match live.map(|live| look(live.as_ref())) {
+            Ok(Look::Ready) => return Waited::Ready,
+            Ok(Look::Failed(reason)) => return Waited::NotReady(format!("{}: {reason}", step.id)),
+            Ok(Look::Wait(reason)) => reason,
             Err(error) => error.to_string(),
         };
         if Instant::now() > deadline {
-            return Waited::NotReady(format!("{id}: not ready in time: {reason}"));
+            return Waited::NotReady(format!("{}: not in time: {reason}", step.id));
         }
         tokio::select! {
             () = tokio::time::sleep(pause) => pause = (pause * 2).min(LAST_LOOK),
@@ -186,16 +193,17 @@ async fn until(
     }
 }
 
-/// Says whether a live object's health lets the next wave go on: an error is Degraded by the generation that was written.
-fn passes(live: &Value, ours: i64) -> Result<bool, String> {
+/// Says whether a live object's health lets the next wave go on; it fails where it is Degraded by the generation that was written.
+fn passes(live: &Value, ours: i64) -> Look {
     let observed = live.pointer("/status/observedGeneration").and_then(Value::as_i64);
+    let is_ours = observed.is_none_or(|observed| observed >= ours);
     let health = health(live);
     match health.status {
-        HealthStatus::Healthy | HealthStatus::Suspended => Ok(observed.is_none_or(|observed| observed >= ours)),
-        HealthStatus::Degraded if observed.is_none_or(|observed| observed >= ours) => Err(health.message),
+        HealthStatus::Healthy | HealthStatus::Suspended if is_ours => Look::Ready,
+        HealthStatus::Degraded if is_ours => Look::Failed(format!("degraded: {}", health.message)),
         // A claim that binds only when a Pod uses it would wait for ever.
-        HealthStatus::Progressing if is_waiting_claim(live) => Ok(true),
-        _ => Ok(false),
+        HealthStatus::Progressing if is_waiting_claim(live) => Look::Ready,
+        _ => Look::Wait(health.message),
     }
 }
 
@@ -209,7 +217,7 @@ fn generation(live: &Value) -> i64 {
     live.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or(0)
 }
 
-fn established(live: &Value) -> Result<(), String> {
+fn established(live: &Value) -> Look {
     let conditions = live.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
     let condition = |kind: &str| conditions.clone().find(|condition| condition.get("type") == Some(&Value::from(kind)));
     let is = |condition: Option<&Value>, status: &str| {
@@ -219,7 +227,7 @@ fn established(live: &Value) -> Result<(), String> {
         let message = condition("NamesAccepted")
             .and_then(|condition| condition.get("message")?.as_str())
             .unwrap_or("names not accepted");
-        return Err(format!("{FATAL}{message}"));
+        return Look::Failed(message.to_owned());
     }
-    if is(condition("Established"), "True") { Ok(()) } else { Err("the CRD is not established yet".into()) }
+    if is(condition("Established"), "True") { Look::Ready } else { Look::Wait("the CRD is not established yet".into()) }
 }

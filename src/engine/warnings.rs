@@ -6,6 +6,7 @@ use super::{
 };
 use crate::merge::Op;
 use serde_json::Value;
+use std::sync::Arc;
 
 /// Share of the members, in percent, above which a prune counts as a mass delete.
 const MASS_DELETE_PERCENT: usize = 30;
@@ -13,7 +14,7 @@ const MASS_DELETE_PERCENT: usize = 30;
 /// Returns the warnings of a plan: typed ones first.
 pub(in crate::engine) fn of(
     objects: &[&ObjectComparison],
-    all: &[ObjectComparison],
+    all: &[Arc<ObjectComparison>],
     production: bool,
 ) -> Vec<PlanWarning> {
     let mut warnings = Vec::new();
@@ -70,7 +71,7 @@ fn object_warnings(object: &ObjectComparison, warnings: &mut Vec<PlanWarning>) {
             warnings.push(plain("selector", &id, format!("changes the selector: {}", change.path)));
         }
     }
-    let Some(desired) = &object.sides.desired else { return };
+    let Some(desired) = object.sides.desired() else { return };
     for image in mutable_images(desired) {
         warnings.push(plain(
             "mutable-image",
@@ -120,7 +121,7 @@ fn mutable_images(body: &Value) -> Vec<String> {
 }
 
 fn widens_privileges(object: &ObjectComparison, desired: &Value) -> bool {
-    let live = object.sides.live.as_deref().unwrap_or(&Value::Null);
+    let live = object.sides.live().unwrap_or(&Value::Null);
     privileged(desired) && !privileged(live)
 }
 

@@ -6,10 +6,13 @@ use super::{
     examine::Look,
     fleet::{ActivityKind, ApplicationView, Work},
 };
-use crate::{cluster::LiveChange, object::clean};
-use jiff::Timestamp;
+use crate::{
+    cluster::{Follower, LiveChanges, Session},
+    config,
+    object::{ObjectId, clean},
+};
 use std::{sync::Arc, time::Duration};
-use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// Events gather for this long before a comparison, so that a burst costs one.
@@ -26,6 +29,7 @@ pub(in crate::engine) async fn follow(application: Arc<Application>, stop: Cance
         () = compare_for_ever(&application) => {}
     }
     application.claims.withdraw(&application.section.name);
+    application.stop_following();
 }
 
 /// Says what the application claims, for the comparison of its neighbours; nothing of it is shown.
@@ -48,15 +52,18 @@ pub(in crate::engine) async fn claim_once(application: Arc<Application>) {
 async fn compare_for_ever(application: &Application) {
     let mut repository = application.repository.fact();
     let mut cluster = application.cluster.fact();
-    let mut claims = application.claims.follow();
+    let claims = application.claims.follow(&application.section.name);
     let mut read_history_at = None;
     loop {
         repository.mark_unchanged();
         cluster.mark_unchanged();
-        claims.mark_unchanged();
-        let session = cluster.borrow().session.clone();
-        let mut live = session.as_ref().map(|session| session.live().changes());
+        if let Some(follower) = application.follower() {
+            // What has moved so far is seen by the comparison that comes now.
+            kinds_may_have_moved(application, &follower.take()).await;
+        }
+        let mut schemas = cluster.borrow().session.as_ref().map(Session::schema_epoch);
         compare(application).await;
+        let follower = application.follower();
         let state = repository.borrow().generation;
         if read_history_at != Some(state) || application.ledger_moved() {
             read_history_at = Some(state);
@@ -65,35 +72,55 @@ async fn compare_for_ever(application: &Application) {
         tokio::select! {
             moved = repository.changed() => if moved.is_err() { return },
             moved = cluster.changed() => if moved.is_err() { return },
-            moved = claims.changed() => if moved.is_err() { return },
+            () = claims.notified() => {}
             () = application.wake.notified() => {}
-            () = live_moved(application, &mut live) => {}
+            () = schemas_moved(&mut schemas) => {}
+            moved = live_moved(follower.as_deref()) => kinds_may_have_moved(application, &moved).await,
             () = tokio::time::sleep(READ_AGAIN) => {}
         }
         tokio::time::sleep(GATHER).await;
     }
 }
 
-/// Ends when something changed in a scope that the application's comparison was made from.
-async fn live_moved(application: &Application, live: &mut Option<Receiver<LiveChange>>) {
-    let Some(live) = live else { return std::future::pending().await };
-    loop {
-        match live.recv().await {
-            Ok(change) if !application.depends_on(&change.scope) => {}
-            // A lagging receiver has missed events: all the more reason to look.
-            Ok(_) | Err(RecvError::Lagged(_)) => return,
-            Err(RecvError::Closed) => return std::future::pending().await,
-        }
+/// Ends when something moved that the application's comparison was made from.
+async fn live_moved(follower: Option<&Follower>) -> LiveChanges {
+    match follower {
+        Some(follower) => follower.moved().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Ends when schemas that comparisons were made by are others now.
+async fn schemas_moved(epoch: &mut Option<watch::Receiver<u64>>) {
+    if let Some(epoch) = epoch
+        && epoch.changed().await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
+}
+
+/// An object that defines kinds moved: what the server serves is asked for again.
+async fn kinds_may_have_moved(application: &Application, moved: &LiveChanges) {
+    let defines = |id: &ObjectId| {
+        matches!(
+            (id.group.as_str(), id.kind.as_str()),
+            ("apiextensions.k8s.io", "CustomResourceDefinition") | ("apiregistration.k8s.io", "APIService")
+        )
+    };
+    if moved.objects.iter().any(defines)
+        && let Ok(session) = application.session().await
+    {
+        application.follow_up_discovery(&session).await;
     }
 }
 
 /// Compares once and shows the result.
 pub(in crate::engine) async fn compare(application: &Application) {
     let quiet = application.is_syncing();
-    let look =
-        Look { fresh: !application.follow, verify_creates: false, show: !quiet, prune: application.section.prune };
+    let look = Look { fresh: !application.follow, verify: false, show: !quiet, prune: application.section.prune };
     let examined = application.examine(&At::Configured, look).await;
-    let now = Timestamp::now();
+    let now = config::now();
     let idle = !application.is_syncing();
     let name = application.section.name.clone();
     match examined {

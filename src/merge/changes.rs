@@ -151,25 +151,3 @@ fn items(live: &[Value], predicted: &[Value], place: &Place, found: &mut Vec<Fie
         }
     }
 }
-
-/// Returns the part of a live object that a plan's digest binds: without status, `resourceVersion`, `generation`, the times in
-/// `managedFields` and its entries of subresource `status`. Entries left are sorted by manager, operation, subresource.
-pub fn live_content(live: &Value) -> Value {
-    let mut content = live.clone();
-    let Some(object) = content.as_object_mut() else { return content };
-    object.remove("status");
-    let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return content };
-    metadata.remove("resourceVersion");
-    metadata.remove("generation");
-    if let Some(entries) = metadata.get_mut("managedFields").and_then(Value::as_array_mut) {
-        entries.retain(|entry| entry.get("subresource").and_then(Value::as_str) != Some("status"));
-        for entry in entries.iter_mut().filter_map(Value::as_object_mut) {
-            entry.remove("time");
-        }
-        entries.sort_by_cached_key(|entry| {
-            let field = |name| entry.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-            (field("manager"), field("operation"), field("subresource"), entry.to_string())
-        });
-    }
-    content
-}

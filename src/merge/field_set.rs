@@ -61,6 +61,17 @@ impl FieldSet {
         }
     }
 
+    /// Says whether the field, or a part of it, is a member.
+    pub fn reaches(&self, path: &[PathElement]) -> bool {
+        match path.split_first() {
+            None => !self.is_empty(),
+            Some((element, rest)) => self.node(element).is_some_and(|node| match rest {
+                [] => node.is_used(),
+                rest => node.below.reaches(rest),
+            }),
+        }
+    }
+
     /// Says whether the part is a member.
     pub(super) fn has(&self, element: &PathElement) -> bool {
         self.node(element).is_some_and(|node| node.member)

@@ -83,9 +83,9 @@ fn live_content_is_the_same_after_a_status_write() {
             {"manager": "a", "operation": "Apply", "time": time},
         ]}, "spec": {"a": 1}, "status": {"x": status}})
     };
-    assert_eq!(live_content(&object("1", "t1", 1)), live_content(&object("2", "t2", 2)));
+    assert_eq!(live_content(&object("1", "t1", 1), &[]), live_content(&object("2", "t2", 2), &[]));
     assert_eq!(
-        live_content(&object("1", "t1", 1))["metadata"],
+        live_content(&object("1", "t1", 1), &[])["metadata"],
         json!({"name": "x", "uid": "u", "managedFields": [{"manager": "a", "operation": "Apply"},
             {"manager": "b", "operation": "Update", "fieldsV1": {"f:spec": {}}}]})
     );
@@ -151,8 +151,8 @@ proptest! {
                 }
             }
         }
-        let content = live_content(&live);
-        prop_assert_eq!(&live_content(&content), &content);
+        let content = live_content(&live, &[]);
+        prop_assert_eq!(&live_content(&content, &[]), &content);
     }
 
     #[test]

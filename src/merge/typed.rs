@@ -24,7 +24,7 @@ pub(super) use validate::{DEPTH, validate, validate_live};
 
 /// As what a value is looked at.
 #[derive(Clone, Copy)]
-enum Shape<'s> {
+pub(super) enum Shape<'s> {
     Map(Map<'s>),
     Scalar(Scalar),
     List(List<'s>),
@@ -64,7 +64,7 @@ impl Allowed {
 }
 
 /// Looks at a value as what it is, or if it is nothing that the type allows as the first thing that the type allows.
-fn shape<'s>(schema: Type<'s>, value: &Value) -> Option<Shape<'s>> {
+pub(super) fn shape<'s>(schema: Type<'s>, value: &Value) -> Option<Shape<'s>> {
     Allowed::new(schema, value).shape(schema)
 }
 
@@ -72,7 +72,7 @@ fn shape<'s>(schema: Type<'s>, value: &Value) -> Option<Shape<'s>> {
 ///
 /// # Errors
 /// Why the item has none.
-fn item_element(list: List<'_>, item: &Value) -> Result<PathElement, String> {
+pub(super) fn item_element(list: List<'_>, item: &Value) -> Result<PathElement, String> {
     check_item(list, item)?;
     if list.list_type() != ListType::Map {
         return Ok(PathElement::Value(Arc::new(item.clone())));

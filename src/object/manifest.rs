@@ -1,6 +1,6 @@
 //! An object as Git says it should be, with the place it came from.
 
-use super::{ObjectId, split_api_version};
+use super::{ObjectId, Packed, split_api_version};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -27,6 +27,56 @@ pub struct Manifest {
     pub body: Value,
     /// Where it came from.
     pub origin: Origin,
+}
+
+/// A manifest at rest: thousands are known, few are looked at. Its body is kept compressed.
+#[derive(Clone, Debug)]
+pub struct PackedManifest {
+    /// Identity.
+    pub id: ObjectId,
+    /// Version of the API it is written in.
+    pub version: String,
+    /// Where it came from.
+    pub origin: Origin,
+    body: Packed,
+}
+
+impl PackedManifest {
+    /// Packs a manifest.
+    ///
+    /// # Errors
+    /// [`ManifestError::Invalid`] for one that is nested too deeply to be read back.
+    pub fn new(manifest: Manifest) -> Result<Self, ManifestError> {
+        if depth(&manifest.body) > DEEPEST {
+            return Err(ManifestError::Invalid(format!("it is nested more than {DEEPEST} levels deep")));
+        }
+        let Manifest { id, version, body, origin } = manifest;
+        Ok(Self { id, version, origin, body: Packed::value(&body) })
+    }
+    /// Reads its body.
+    pub fn body(&self) -> Value {
+        // What was packed is not nested too deeply, which is all that can be wrong.
+        self.body.read().unwrap_or_default()
+    }
+    /// Reads the whole of it.
+    pub fn read(&self) -> Manifest {
+        Manifest { id: self.id.clone(), version: self.version.clone(), body: self.body(), origin: self.origin.clone() }
+    }
+    /// Says whether the other has the same body; false may also mean that it is not known.
+    pub fn surely_same_body(&self, other: &Self) -> bool {
+        self.body.same_bytes(&other.body)
+    }
+}
+
+/// The deepest body that is taken; what reads JSON back stops a little later.
+const DEEPEST: usize = 100;
+
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or_default(),
+        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or_default(),
+        _ => 0,
+    }
 }
 
 /// Why a document is not a manifest.
@@ -191,5 +241,18 @@ mod tests {
         assert!(manifest.body["metadata"].get("namespace").is_none());
         manifest.place(Some("x"));
         assert_eq!(manifest.body["metadata"]["namespace"], "x");
+    }
+
+    #[test]
+    fn a_packed_manifest_reads_back_and_one_too_deep_to_be_read_is_refused() {
+        let body = |value: Value| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"k": value}});
+        let manifest = Manifest::new(body(json!("v")), Origin::default()).unwrap();
+        let packed = PackedManifest::new(manifest.clone()).unwrap();
+        assert_eq!(packed.read(), manifest);
+        assert!(packed.surely_same_body(&PackedManifest::new(manifest).unwrap()));
+        let nested = |levels| (0..levels).fold(json!(1), |inner, _| json!([inner]));
+        let pack = |levels| PackedManifest::new(Manifest::new(body(nested(levels)), Origin::default()).unwrap());
+        assert_eq!(pack(90).unwrap().body(), body(nested(90)));
+        assert!(pack(200).unwrap_err().to_string().contains("levels deep"));
     }
 }

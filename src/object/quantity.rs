@@ -323,7 +323,7 @@ impl Decimal {
 
     fn magnitude_is_below_1024(&self) -> bool {
         let (digits, _) = self.integer();
-        digits.len() < 4 || (digits.len() == 4 && digits < vec![1, 0, 2, 4])
+        digits.len() < 4 || (digits.len() == 4 && digits.as_slice() < [1, 0, 2, 4].as_slice())
     }
 
     /// apimachinery's cap for binary quantities: the largest int64.

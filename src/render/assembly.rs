@@ -1,13 +1,13 @@
 //! Documents become manifests: lists are flattened, what is no manifest becomes an issue, and no identity is there twice.
 
-use crate::object::{Document, Issue, Manifest, ObjectId, Origin, clean};
+use crate::object::{Document, Issue, Manifest, ObjectId, Origin, PackedManifest, clean};
 use serde_json::Value;
 use std::collections::HashMap;
 
 /// The manifests and issues of one application while they are gathered.
 #[derive(Default)]
 pub(super) struct Assembly {
-    pub(super) manifests: Vec<Manifest>,
+    pub(super) manifests: Vec<PackedManifest>,
     pub(super) issues: Vec<Issue>,
     first: HashMap<ObjectId, Origin>,
 }
@@ -71,6 +71,7 @@ impl Assembly {
     }
 
     fn add_manifest(&mut self, manifest: Manifest, line: Option<usize>) {
+        let origin = manifest.origin.clone();
         // An object with generateName gets its name from the server: two of them are two objects.
         if !manifest.id.name.is_empty() {
             if let Some(first) = self.first.get(&manifest.id) {
@@ -79,7 +80,10 @@ impl Assembly {
             }
             self.first.insert(manifest.id.clone(), manifest.origin.clone());
         }
-        self.manifests.push(manifest);
+        match PackedManifest::new(manifest) {
+            Ok(manifest) => self.manifests.push(manifest),
+            Err(error) => self.issues.push(issue(Issue::error, &error.to_string(), &origin, line)),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 
 /// How many renders are kept.
 const MAX_RENDERS: usize = 2048;
-/// How many bytes of manifests these were made from; as values in memory they are some 15 times as large.
+/// How many bytes of manifests these were made from; they are kept compressed.
 const MAX_SOURCE_BYTES: usize = 32 << 20;
 
 /// What a render is found by: everything that decides its result.

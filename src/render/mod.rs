@@ -20,7 +20,7 @@ pub use error::RenderError;
 pub use folder::FolderTree;
 pub use scratch::sweep;
 
-use crate::object::{Issue, Manifest, SourceError, SourceTree};
+use crate::object::{Issue, PackedManifest, SourceError, SourceTree};
 use cache::Key;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::Path, sync::Arc};
@@ -84,7 +84,7 @@ pub struct Rendered {
     /// Name and version of the program or parser, part of what an approval binds, e.g. `kustomize v5.8.1`.
     pub program: String,
     /// The objects.
-    pub manifests: Vec<Manifest>,
+    pub manifests: Vec<PackedManifest>,
     /// Files and documents that could not be read, duplicates, warnings.
     pub issues: Vec<Issue>,
     /// Every tree or blob that the result was made from: repository path and id, sorted. What an approval binds.

@@ -1,16 +1,18 @@
 //! Changed lines of one object, in hunks, with both sides' line numbers, the side that moved, and word-level marks.
 
-use super::path;
+use super::fields::{Fields, dotted};
 use crate::{
     console::text,
     engine::{Change, ChangeOrigin, ObjectComparison},
     git::CommitId,
-    merge::Op,
     object::Pointer,
 };
 use serde_json::Value;
 use similar::{Algorithm, ChangeTag, DiffOp, TextDiff};
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 /// Time after which a diff falls back to coarser marks.
 const DEADLINE: Duration = Duration::from_millis(100);
@@ -32,10 +34,12 @@ pub struct Sources<'a> {
     pub object: &'a ObjectComparison,
     /// Unchanged lines around a change.
     pub context: usize,
+    /// Whether live fields that Git does not set are listed.
+    pub extras: bool,
 }
 
 /// Which side a line stands on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sign {
     /// Both.
     Same,
@@ -52,6 +56,10 @@ pub enum Note {
     SetBy(String, Option<String>),
     /// Git did not change it: the cluster did.
     GitUnchanged,
+    /// Both sides mean the same; only the spelling differs.
+    SameValue,
+    /// Other managers own the field, with another value: applying takes it from them.
+    TakenFrom(String),
     /// The commit that wrote it.
     Commit(CommitId),
 }
@@ -82,6 +90,23 @@ pub enum DiffRow {
     Fold(usize),
     /// A line.
     Line(DiffLine),
+    /// Title of the live fields that Git does not set.
+    Extras(usize),
+    /// One of them.
+    Extra(ExtraLine),
+}
+
+/// A live field that Git does not set; all texts are clean.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExtraLine {
+    /// Who owns it.
+    pub manager: String,
+    /// When it was written, RFC 3339.
+    pub time: Option<String>,
+    /// The field, as operators read it.
+    pub field: String,
+    /// Its value on one line.
+    pub value: String,
 }
 
 /// One hunk.
@@ -102,6 +127,15 @@ pub struct DiffDocument {
     pub hunks: Vec<Hunk>,
     /// Changed lines.
     pub changed: usize,
+    /// It could not be drawn; this is no difference of the object.
+    pub failed: bool,
+}
+
+impl DiffDocument {
+    /// Returns what stands for a diff that could not be drawn.
+    pub fn failed() -> Self {
+        Self { failed: true, ..Self::default() }
+    }
 }
 
 /// Computes the rows.
@@ -124,7 +158,7 @@ pub fn build(sources: &Sources<'_>) -> DiffDocument {
         }
         next_old = last.old_range().end;
         let common = fields.common(&group);
-        let mut noted: Vec<(*const Change, Sign)> = Vec::new();
+        let mut noted: HashSet<(*const Change, Sign)> = HashSet::new();
         for op in &group {
             for change in diff.iter_inline_changes_deadline(op, Some(deadline)) {
                 let sign = match change.tag() {
@@ -135,9 +169,7 @@ pub fn build(sources: &Sources<'_>) -> DiffDocument {
                 let (old, new) = (change.old_index(), change.new_index());
                 let cause = if sign == Sign::Same { None } else { fields.cause(old, new).or(common) };
                 let note = cause.and_then(|cause| {
-                    let seen = (std::ptr::from_ref(cause), sign);
-                    let first = !noted.contains(&seen);
-                    noted.push(seen);
+                    let first = noted.insert((std::ptr::from_ref(cause), sign));
                     first.then(|| note(cause, sign)).flatten()
                 });
                 document.changed += usize::from(sign != Sign::Same);
@@ -156,14 +188,49 @@ pub fn build(sources: &Sources<'_>) -> DiffDocument {
     if !document.hunks.is_empty() && rest > 0 {
         document.rows.push(DiffRow::Fold(rest));
     }
+    if sources.extras && !sources.object.extras.is_empty() {
+        document.rows.push(DiffRow::Extras(sources.object.extras.len()));
+        document.rows.extend(extras(sources.object).into_iter().map(DiffRow::Extra));
+    }
     document
+}
+
+/// Lists the live fields that Git does not set, by manager. A Secret's values stay out whatever they are.
+fn extras(object: &ObjectComparison) -> Vec<ExtraLine> {
+    let secret = object.group.is_empty() && object.kind == "Secret";
+    let mut lines: Vec<ExtraLine> = object
+        .extras
+        .iter()
+        .map(|extra| {
+            let pointer = Pointer::from(extra.path.as_str());
+            let value = match &extra.live {
+                _ if secret => "****".to_owned(),
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            ExtraLine {
+                manager: text::one_line(&extra.manager),
+                time: extra.time.clone(),
+                field: text::one_line(&dotted(&pointer.0, object.sides.live())),
+                value: text::cut(&text::one_line(&value), MAX_COLUMNS, "\u{2026}"),
+            }
+        })
+        .collect();
+    lines.sort_by(|one, other| one.manager.cmp(&other.manager));
+    lines
 }
 
 fn note(cause: &Change, sign: Sign) -> Option<Note> {
     let drifted = matches!(cause.origin, ChangeOrigin::Drift | ChangeOrigin::Both);
     match sign {
+        Sign::Added if cause.same_value => Some(Note::SameValue),
         Sign::Removed if drifted => cause.manager.clone().map(|manager| Note::SetBy(manager, cause.time.clone())),
         Sign::Added if cause.origin == ChangeOrigin::Drift => Some(Note::GitUnchanged),
+        Sign::Added if !cause.conflicts.is_empty() && !drifted => {
+            let mut managers: Vec<&str> = cause.conflicts.iter().map(|conflict| conflict.manager.as_str()).collect();
+            managers.dedup();
+            Some(Note::TakenFrom(managers.join(", ")))
+        }
         Sign::Added => cause.commit.map(Note::Commit),
         _ => None,
     }
@@ -187,107 +254,6 @@ fn segments<'a>(parts: impl Iterator<Item = (bool, std::borrow::Cow<'a, str>)>, 
     out
 }
 
-/// The fields on both sides' lines, and the changes that explain them.
-struct Fields<'a> {
-    live: Vec<Vec<String>>,
-    desired: Vec<Vec<String>>,
-    object: &'a ObjectComparison,
-    changes: Vec<(Pointer, &'a Change)>,
-}
-
-impl<'a> Fields<'a> {
-    fn new(sources: &Sources<'a>, live: &str, desired: &str) -> Self {
-        let object = sources.object;
-        let changes = object.changes.iter().map(|change| (Pointer::from(change.path.as_str()), change)).collect();
-        Self { live: path::paths(live), desired: path::paths(desired), object, changes }
-    }
-
-    /// Finds the change whose field is on a changed line.
-    fn cause(&self, old: Option<usize>, new: Option<usize>) -> Option<&'a Change> {
-        let on = |line: &[String], added: bool| {
-            let fits = |(pointer, change): &&(Pointer, &'a Change)| {
-                let side = if added { change.op != Op::Remove } else { change.op != Op::Add };
-                side && line.starts_with(&pointer.0)
-            };
-            self.changes.iter().filter(fits).max_by_key(|(pointer, _)| pointer.0.len()).map(|(_, change)| *change)
-        };
-        match (old, new) {
-            (_, Some(line)) => self.desired.get(line).and_then(|line| on(line, true)),
-            (Some(line), None) => self.live.get(line).and_then(|line| on(line, false)),
-            (None, None) => None,
-        }
-    }
-
-    /// Returns a change for the lines that no field explains: one of the hunk's if they have one origin, else the object's only one.
-    fn common(&self, group: &[DiffOp]) -> Option<&'a Change> {
-        let mut found: Option<&'a Change> = None;
-        for line in changed_lines(group).1.filter_map(|line| self.desired.get(line)) {
-            for (pointer, change) in &self.changes {
-                if line.starts_with(&pointer.0) {
-                    if found.is_some_and(|found| found.origin != change.origin) {
-                        return None;
-                    }
-                    found = found.or(Some(change));
-                }
-            }
-        }
-        found.or(match self.changes.as_slice() {
-            [(_, only)] => Some(*only),
-            _ => None,
-        })
-    }
-
-    /// Names the deepest field that holds all changed lines of a hunk; list items by their `name`.
-    fn title(&self, group: &[DiffOp]) -> String {
-        let (old, new) = changed_lines(group);
-        let lines = old.filter_map(|line| self.live.get(line)).chain(new.filter_map(|line| self.desired.get(line)));
-        let mut common: Option<Vec<String>> = None;
-        for line in lines {
-            let shared = match common {
-                None => line.clone(),
-                Some(common) => common.iter().zip(line).take_while(|(a, b)| a == b).map(|(a, _)| a.clone()).collect(),
-            };
-            common = Some(shared);
-        }
-        let common = common.unwrap_or_default();
-        let sides = &self.object.sides;
-        let root = sides.desired.as_deref().or(sides.live.as_deref());
-        text::one_line(&dotted(&common, root))
-    }
-}
-
-/// Returns the changed lines of a hunk on both sides.
-fn changed_lines(group: &[DiffOp]) -> (impl Iterator<Item = usize> + '_, impl Iterator<Item = usize> + '_) {
-    let changed = |op: &&DiffOp| !matches!(op, DiffOp::Equal { .. });
-    let old = group.iter().filter(changed).flat_map(DiffOp::old_range);
-    let new = group.iter().filter(changed).flat_map(DiffOp::new_range);
-    (old, new)
-}
-
-/// Writes a path as operators read it: `spec.containers[api].image`.
-fn dotted(path: &[String], root: Option<&Value>) -> String {
-    let mut out = String::new();
-    let mut at = root;
-    for segment in path {
-        match at {
-            Some(Value::Array(items)) => {
-                let item = segment.parse::<usize>().ok().and_then(|index| items.get(index));
-                let name = item.and_then(|item| item.get("name")).and_then(Value::as_str);
-                out.push_str(&format!("[{}]", name.unwrap_or(segment)));
-                at = item;
-            }
-            _ => {
-                if !out.is_empty() {
-                    out.push('.');
-                }
-                out.push_str(segment);
-                at = at.and_then(|value| value.get(segment));
-            }
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -306,9 +272,10 @@ mod tests {
     #[test]
     fn hunks_are_titled_by_field_and_lines_say_which_side_moved() {
         let object = fixture::deployment();
-        let live = fixture::yaml(object.sides.live.as_ref().unwrap());
-        let desired = fixture::yaml(object.sides.desired.as_ref().unwrap());
-        let document = build(&Sources { live: Some(&live), desired: Some(&desired), object: &object, context: 1 });
+        let live = fixture::yaml(object.sides.live().unwrap());
+        let desired = fixture::yaml(object.sides.desired().unwrap());
+        let document =
+            build(&Sources { live: Some(&live), desired: Some(&desired), object: &object, context: 1, extras: false });
         let titles: Vec<&str> = document.hunks.iter().map(|hunk| hunk.field.as_str()).collect();
         assert_eq!(titles, ["spec.replicas", "spec.template.spec.containers[api].image"]);
         let changed: Vec<_> = lines(&document).into_iter().filter(|line| line.sign != Sign::Same).collect();
@@ -324,7 +291,8 @@ mod tests {
         let mut object = fixture::deployment();
         object.changes.clear();
         let side = "data:\n  a: '**** (changed, masked)'\n  b: '**** (same, masked)'\n";
-        let document = build(&Sources { live: Some(side), desired: Some(side), object: &object, context: 3 });
+        let document =
+            build(&Sources { live: Some(side), desired: Some(side), object: &object, context: 3, extras: false });
         assert_eq!(document.changed, 2);
         let text: String = lines(&document).iter().flat_map(|line| &line.segments).map(|(_, text)| &**text).collect();
         assert!(!text.contains(LIVE_MARK) && text.contains("changed, masked"));
@@ -335,7 +303,8 @@ mod tests {
         let mut object = fixture::deployment();
         object.sides.live = None;
         let desired = fixture::yaml(&json!({"kind": "ConfigMap", "data": {"a": "1"}}));
-        let document = build(&Sources { live: None, desired: Some(&desired), object: &object, context: 3 });
+        let document =
+            build(&Sources { live: None, desired: Some(&desired), object: &object, context: 3, extras: false });
         assert_eq!(document.hunks.len(), 1);
         assert!(lines(&document).iter().all(|line| line.sign == Sign::Added && line.live.is_none()));
     }
@@ -344,8 +313,13 @@ mod tests {
     fn hostile_and_endless_lines_are_cleaned_and_cut() {
         let object = fixture::deployment();
         let live = format!("a: {}\n", "x".repeat(50_000));
-        let document =
-            build(&Sources { live: Some(&live), desired: Some("a: \u{1b}[2J\u{202e}\n"), object: &object, context: 3 });
+        let document = build(&Sources {
+            live: Some(&live),
+            desired: Some("a: \u{1b}[2J\u{202e}\n"),
+            object: &object,
+            context: 3,
+            extras: false,
+        });
         for line in lines(&document) {
             let text: String = line.segments.iter().map(|(_, text)| text.as_str()).collect();
             assert!(text::width(&text) <= MAX_COLUMNS && !text.contains('\u{1b}') && !text.contains('\u{202e}'));
@@ -359,7 +333,8 @@ mod tests {
             |salt: usize| (0..20_000).map(|n| format!("k{}: v{n}\n", n * 7919 % 20_011 + salt)).collect::<String>();
         let (live, desired) = (text(0), text(1));
         let started = Instant::now();
-        let document = build(&Sources { live: Some(&live), desired: Some(&desired), object: &object, context: 3 });
+        let document =
+            build(&Sources { live: Some(&live), desired: Some(&desired), object: &object, context: 3, extras: false });
         assert!(document.changed > 0);
         assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
     }

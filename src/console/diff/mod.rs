@@ -3,9 +3,14 @@
 //! See [`DiffPane`] for the entry point.
 
 mod document;
+mod fields;
+mod job;
 mod path;
+#[cfg(test)]
+mod tests;
 
-pub use document::{DiffDocument, DiffLine, DiffRow, Note, Sign, Sources};
+pub use document::{DiffDocument, DiffLine, DiffRow, ExtraLine, Note, Sign};
+pub use job::Job;
 
 use super::selection::Selection;
 use crate::{
@@ -35,10 +40,28 @@ pub struct DiffPane {
     pub hunk: usize,
     /// Whether managed fields and status are shown.
     pub server_fields: bool,
+    /// Whether live fields that Git does not set are listed.
+    pub extras: bool,
+    /// Whether lines that are too long are wrapped, else cut.
+    pub wrap: bool,
+    /// What is drawn elsewhere, and whether its answer is still wanted.
+    flight: Option<Flight>,
+    /// What is to be drawn elsewhere once nothing else is.
+    next: Option<(Job, usize)>,
     context: usize,
     drawn: Option<ObjectId>,
     /// The operator has chosen a place in it: from then on the cursor stays on its object.
     chosen: bool,
+}
+
+/// A diff that is being drawn off the loop.
+#[derive(Clone, Copy, Debug)]
+struct Flight {
+    ticket: u64,
+    /// Hunk to go to when it is here.
+    hunk: usize,
+    /// Nothing newer has been asked for since.
+    wanted: bool,
 }
 
 impl Default for DiffPane {
@@ -51,6 +74,10 @@ impl Default for DiffPane {
             scroll: 0,
             hunk: 0,
             server_fields: false,
+            extras: false,
+            wrap: true,
+            flight: None,
+            next: None,
             context: 2,
             drawn: None,
             chosen: false,
@@ -72,14 +99,17 @@ impl DiffPane {
             return;
         }
         let ids: Vec<ObjectId> =
-            comparison.iter().flat_map(|comparison| &comparison.objects).map(ObjectComparison::id).collect();
+            comparison.iter().flat_map(|comparison| &comparison.objects).map(|object| object.id()).collect();
         if self.comparison.as_ref().map(|old| &old.application) != comparison.as_ref().map(|new| &new.application) {
             self.objects.reset();
             self.drawn = None;
             self.chosen = false;
         }
         let total = ids.len();
-        let before = self.object().map(|object| (object.sides.clone(), object.changes.clone(), object.state));
+        let seen = |object: &ObjectComparison| {
+            (object.sides.clone(), object.changes.clone(), object.extras.clone(), object.state)
+        };
+        let before = self.object().map(seen);
         self.comparison = comparison;
         self.objects.settle(ids, total, false);
         match self.first_difference() {
@@ -88,30 +118,30 @@ impl DiffPane {
             // What the operator was reading is settled; what differs next is news.
             None => self.chosen = false,
         }
-        let now = self.object().map(|object| (object.sides.clone(), object.changes.clone(), object.state));
+        let now = self.object().map(seen);
         if before != now || self.drawn.as_ref() != self.objects.current() {
-            self.draw(yaml);
+            self.draw(yaml, 0);
         }
     }
 
     /// Returns the object under the cursor.
     pub fn object(&self) -> Option<&ObjectComparison> {
-        let id = self.objects.current()?;
-        self.comparison.as_ref()?.objects.iter().find(|object| object.id() == *id)
+        // The rows are the comparison's objects, in its order.
+        self.comparison.as_ref()?.objects.get(self.objects.row()?).map(Arc::as_ref)
     }
 
     /// Moves to another object.
     pub fn step_object(&mut self, by: isize, yaml: fn(&Value) -> String) {
         self.chosen = true;
         self.objects.step(by);
-        self.draw(yaml);
+        self.draw(yaml, 0);
     }
 
     /// Moves to an object by its row.
     pub fn go_object(&mut self, row: usize, yaml: fn(&Value) -> String) {
         self.chosen = true;
         self.objects.go(row);
-        self.draw(yaml);
+        self.draw(yaml, 0);
     }
 
     /// Finds the first object that differs, a hook left out: it is never compared.
@@ -123,15 +153,19 @@ impl DiffPane {
     /// Shows more or fewer unchanged lines.
     pub fn step_context(&mut self, more: bool, yaml: fn(&Value) -> String) {
         self.context = if more { (self.context + 1).min(CONTEXTS.len() - 1) } else { self.context.saturating_sub(1) };
-        let hunk = self.hunk;
-        self.draw(yaml);
-        self.go_hunk(hunk);
+        self.draw(yaml, self.hunk);
     }
 
     /// Shows or hides managed fields and status.
     pub fn toggle_server_fields(&mut self, yaml: fn(&Value) -> String) {
         self.server_fields = !self.server_fields;
-        self.draw(yaml);
+        self.draw(yaml, 0);
+    }
+
+    /// Lists live fields that Git does not set, or not.
+    pub fn toggle_extras(&mut self, yaml: fn(&Value) -> String) {
+        self.extras = !self.extras;
+        self.draw(yaml, self.hunk);
     }
 
     /// Moves to the next or previous hunk; from the last one to the next object's first.
@@ -142,10 +176,9 @@ impl DiffPane {
         } else if !forward && self.hunk > 0 {
             self.go_hunk(self.hunk - 1);
         } else if let Some(row) = self.neighbour(forward) {
-            self.go_object(row, yaml);
-            if !forward {
-                self.go_hunk(self.document.hunks.len().saturating_sub(1));
-            }
+            self.chosen = true;
+            self.objects.go(row);
+            self.draw(yaml, if forward { 0 } else { usize::MAX });
         }
     }
 
@@ -171,45 +204,67 @@ impl DiffPane {
         self.hunk = above.saturating_sub(1);
     }
 
-    fn draw(&mut self, yaml: fn(&Value) -> String) {
-        self.scroll = 0;
-        self.hunk = 0;
+    /// Draws the object under the cursor, a small one at once; then goes to a hunk.
+    fn draw(&mut self, yaml: fn(&Value) -> String, hunk: usize) {
+        let other = self.drawn.as_ref() != self.objects.current();
         self.drawn = self.objects.current().cloned();
-        self.document = match self.object() {
-            Some(object) => Arc::new(self.document_of(object, yaml)),
-            None => Arc::default(),
+        self.next = None;
+        if let Some(flight) = &mut self.flight {
+            flight.wanted = false;
+        }
+        let (Some(comparison), Some(row)) = (&self.comparison, self.objects.row()) else {
+            return self.place(Arc::default(), 0);
         };
-    }
-
-    fn document_of(&self, object: &ObjectComparison, yaml: fn(&Value) -> String) -> DiffDocument {
-        if object.state == ObjectState::Synced && object.changes.is_empty() {
-            return DiffDocument::default();
-        }
-        let text = |side: &Option<Arc<Value>>| side.as_ref().map(|side| yaml(&visible(side, self.server_fields)));
-        let live = text(&object.sides.live);
-        let desired = text(&object.sides.desired);
-        document::build(&Sources {
-            live: live.as_deref(),
-            desired: desired.as_deref(),
-            object,
+        let job = Job {
+            ticket: 0,
+            comparison: Arc::clone(comparison),
+            row,
             context: CONTEXTS[self.context],
-        })
+            server_fields: self.server_fields,
+            extras: self.extras,
+            yaml,
+        };
+        if job.is_small() {
+            return self.place(Arc::new(job.run()), hunk);
+        }
+        if other {
+            self.place(Arc::default(), 0);
+        }
+        self.next = Some((job, hunk));
     }
-}
 
-/// Returns an object without what the server writes for itself, unless that is asked for.
-fn visible(side: &Value, server_fields: bool) -> Value {
-    let mut side = side.clone();
-    if server_fields {
-        return side;
-    }
-    if let Some(map) = side.as_object_mut() {
-        map.remove("status");
-        if let Some(metadata) = map.get_mut("metadata").and_then(Value::as_object_mut) {
-            for field in ["managedFields", "resourceVersion", "uid", "generation", "selfLink", "creationTimestamp"] {
-                metadata.remove(field);
-            }
+    fn place(&mut self, document: Arc<DiffDocument>, hunk: usize) {
+        self.document = document;
+        self.scroll = 0;
+        self.hunk = hunk.min(self.document.hunks.len().saturating_sub(1));
+        if self.hunk > 0 {
+            self.scroll = self.document.hunks.get(self.hunk).map_or(0, |hunk| hunk.row);
         }
     }
-    side
+
+    /// Says whether the object's diff is not here yet.
+    pub fn is_drawing(&self) -> bool {
+        self.next.is_some() || self.flight.is_some_and(|flight| flight.wanted)
+    }
+
+    /// Says whether something is to be drawn elsewhere now. One at a time: of what is asked for meanwhile, the last counts.
+    pub fn has_work(&self) -> bool {
+        self.flight.is_none() && self.next.is_some()
+    }
+
+    /// Hands that out, under a ticket.
+    pub fn hand_out(&mut self, ticket: u64) -> Option<Job> {
+        let (job, hunk) = self.next.take()?;
+        self.flight = Some(Flight { ticket, hunk, wanted: true });
+        Some(Job { ticket, ..job })
+    }
+
+    /// Takes what was drawn elsewhere; what is not waited for any more is dropped.
+    pub fn arrive(&mut self, ticket: u64, document: &Arc<DiffDocument>) {
+        if let Some(flight) = self.flight.take_if(|flight| flight.ticket == ticket)
+            && flight.wanted
+        {
+            self.place(Arc::clone(document), flight.hunk);
+        }
+    }
 }

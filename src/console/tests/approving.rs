@@ -83,16 +83,17 @@ fn confirm_always_asks_for_the_name_of_any_plan() {
     assert_eq!(syncs(&press(&mut model, &["tab", "a"])), 1);
 }
 
+fn arm(model: &mut Model, on: bool) {
+    change(model, |fleet| {
+        let mut cluster = (*fleet.clusters[0]).clone();
+        cluster.armed = on;
+        fleet.clusters[0] = Arc::new(cluster);
+    });
+}
+
 #[test]
 fn a_read_only_console_approves_nothing_until_write_is_typed() {
     let mut model = plan_model(Confirmation::None);
-    let arm = |model: &mut Model, on: bool| {
-        change(model, |fleet| {
-            let mut cluster = (*fleet.clusters[0]).clone();
-            cluster.armed = on;
-            fleet.clusters[0] = Arc::new(cluster);
-        })
-    };
     arm(&mut model, false);
     assert_eq!(syncs(&press(&mut model, &["a"])), 0);
     assert!(status(&model).contains(":write"), "{}", status(&model));
@@ -121,7 +122,7 @@ fn a_live_change_disarms_the_plan_makes_it_anew_and_says_what_moved() {
         let index = fleet.applications.iter().position(|view| view.name == "shop-api").unwrap();
         let mut view = (*fleet.applications[index]).clone();
         let mut comparison = (**view.comparison.as_ref().unwrap()).clone();
-        comparison.objects[0].changes.pop();
+        Arc::make_mut(&mut comparison.objects[0]).changes.pop();
         comparison.revision = Some(fixture::commit("1234567"));
         view.comparison = Some(Arc::new(comparison));
         fleet.applications[index] = Arc::new(view);
@@ -214,4 +215,70 @@ fn q_leaves_at_once_when_nothing_runs() {
     let mut model = fixture::model(120, 36);
     press(&mut model, &["q"]);
     assert!(model.done);
+}
+
+#[test]
+fn a_typed_plan_in_a_read_only_console_leaves_the_keys_alone_and_says_how_to_arm() {
+    let mut model = fixture::model(120, 36);
+    arm(&mut model, false);
+    open_plan(&mut model, Confirmation::Typed);
+    let text = draw(&model).0;
+    assert!(text.contains("the name goes here; first, read-only: :write arms this console"), "{text}");
+    assert!(text.contains("v view diff") && text.contains("w wait healthy"), "{text}");
+    press(&mut model, &["w"]);
+    assert!(matches!(model.layers.last(), Some(Layer::Plan(screen)) if !screen.wait && screen.typed.is_empty()));
+    press(&mut model, &["tab"]);
+    assert!(status(&model).contains(":write"), "{}", status(&model));
+    arm(&mut model, true);
+    press(&mut model, &["tab"]);
+    type_text(&mut model, "shop-api");
+    assert_eq!(syncs(&press(&mut model, &["tab", "a"])), 1);
+}
+
+#[test]
+fn a_field_with_the_focus_names_its_own_keys_and_none_that_it_would_swallow() {
+    let mut model = plan_model(Confirmation::Typed);
+    let hints = |model: &Model| draw(model).0.lines().last().unwrap_or_default().to_owned();
+    let shown = hints(&model);
+    assert!(shown.contains("tab leaves the field") && shown.contains("esc cancels"), "{shown}");
+    assert!(!shown.contains("view diff") && !shown.contains("? keys"), "{shown}");
+    press(&mut model, &["tab"]);
+    assert!(hints(&model).contains("v view diff"));
+    press(&mut model, &["?"]);
+    let shown = hints(&model);
+    assert!(shown.contains("enter runs") && shown.contains("esc leaves"), "{shown}");
+    assert!(!shown.contains("command") && !shown.contains("? keys"), "{shown}");
+    type_text(&mut model, "x");
+    assert!(hints(&model).contains("esc clears the search"));
+}
+
+#[test]
+fn ctrl_c_leaves_what_is_typed_first_and_then_the_program_from_any_screen() {
+    for open in [&["/"][..], &[":"]] {
+        let mut model = fixture::model(120, 36);
+        press(&mut model, open);
+        type_text(&mut model, "ab");
+        press(&mut model, &["ctrl-c"]);
+        assert!(!model.done && model.input.is_none(), "{open:?}");
+    }
+    for open in [&["?"][..], &["s"], &["enter"], &["y"], &["3", "enter"], &["3", "t"], &["@"], &["1", "enter"]] {
+        let mut model = fixture::model(120, 36);
+        go_to(&mut model, "shop-api");
+        press(&mut model, open);
+        press(&mut model, &["ctrl-c"]);
+        assert!(model.done, "{open:?}");
+    }
+}
+
+#[test]
+fn a_plan_on_a_narrow_screen_cuts_neither_what_it_changes_nor_why_it_cannot_be_approved() {
+    for width in [60, 70, 80, 96, 120] {
+        let mut model = fixture::model(width, 30);
+        arm(&mut model, false);
+        open_plan(&mut model, Confirmation::Typed);
+        let text = draw(&model).0;
+        for told in ["[PROD]", "kind-prod", "= same 18", "valid 4m12s", "D dry-run only", "read-only: :write arms"] {
+            assert!(text.contains(told), "{width}: {told}\n{text}");
+        }
+    }
 }

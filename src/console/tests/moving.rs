@@ -207,7 +207,7 @@ fn hostile_names_and_messages_reach_no_cell_as_they_are() {
             if let Some(comparison) = &mut copy.comparison {
                 let mut changed = (**comparison).clone();
                 changed.application.push_str(evil);
-                for object in &mut changed.objects {
+                for object in changed.objects.iter_mut().map(Arc::make_mut) {
                     object.name.push_str(evil);
                     object.message = evil.into();
                 }
@@ -301,7 +301,7 @@ fn a_diff_that_nobody_moved_in_opens_on_what_differs_now_and_then_stays_on_its_o
             let view = fleet.applications.iter_mut().find(|view| view.name == "shop-api").unwrap();
             let mut copy = (**view).clone();
             let mut comparison = (**copy.comparison.as_ref().unwrap()).clone();
-            for object in &mut comparison.objects {
+            for object in comparison.objects.iter_mut().map(Arc::make_mut) {
                 let same = settled.contains(&object.kind.as_str());
                 object.state = if same { ObjectState::Synced } else { ObjectState::Changed };
             }

@@ -1,12 +1,15 @@
 //! The `:` line: a few commands, and every action by its name.
 
 use super::dispatch;
-use crate::console::{
-    action::{self, ActionSpec, Danger},
-    effect::Effect,
-    gate::Press,
-    model::{Model, Tone},
-    text,
+use crate::{
+    config::nearest,
+    console::{
+        action::{self, ActionSpec, Danger},
+        effect::Effect,
+        gate::Press,
+        model::{Model, Tone},
+        text,
+    },
 };
 
 const COMMANDS: [&str; 3] = ["readonly", "write", "q"];
@@ -47,9 +50,17 @@ pub fn run(model: &mut Model, line: &str) -> Vec<Effect> {
                 run_spec(model, spec, press)
             }
             None => {
-                let near = names(model, &name.chars().take(1).collect::<String>()).join(" ");
-                let near = if near.is_empty() { String::new() } else { format!("; there are {near}") };
-                model.say(Tone::Warning, format!("no command `{}`{near}", text::one_line(name)));
+                let told = match (name, nearest(name, names(model, ""))) {
+                    ("sync" | "apply" | "deploy", _) => {
+                        "nothing is applied without a plan: :plan makes one, a approves it".into()
+                    }
+                    ("x" | "wq" | "exit" | "quit!" | "q!" | "qa", _) => "`:q` leaves".into(),
+                    (_, Some(near)) => format!("no command `{}`; did you mean `{near}`?", text::one_line(name)),
+                    (_, None) => {
+                        format!("no command `{}`; ? lists them all, tab completes", text::one_line(name))
+                    }
+                };
+                model.say(Tone::Warning, told);
                 Vec::new()
             }
         },

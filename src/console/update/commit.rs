@@ -60,7 +60,8 @@ pub fn arrive(model: &mut Model, ticket: &Ticket, result: Result<Arc<CommitEffec
 
 /// Returns the diff of what a commit renders to against its parent.
 pub fn diff(model: &Model, effect: &CommitEffect) -> DiffPane {
-    let objects: Vec<ObjectComparison> = effect.rendered.iter().map(|rendered| rendered.object.clone()).collect();
+    let objects: Vec<Arc<ObjectComparison>> =
+        effect.rendered.iter().map(|rendered| Arc::new(rendered.object.clone())).collect();
     let cluster = model.fleet.application(&effect.application).map_or_else(String::new, |view| view.cluster.clone());
     let comparison = Comparison {
         application: effect.application.clone(),

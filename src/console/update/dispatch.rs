@@ -8,7 +8,7 @@ use crate::console::{
     gate::{self, Press},
     key::Key,
     model::{Input, Model, Pane, Tone},
-    screen::{Document, HelpScreen, Layer},
+    screen::{Document, Field, HelpScreen, Layer},
     text,
 };
 use crossterm::event::KeyCode;
@@ -33,7 +33,7 @@ pub fn act(model: &mut Model, spec: &ActionSpec, press: Press) -> Vec<Effect> {
         A::Approve => return plan::approve(model),
         A::Prune => return plan::toggle_prune(model),
         A::Wait => plan::toggle_wait(model),
-        A::NextField => plan::next_field(model),
+        A::NextField => name_field(model),
         A::ViewDiff => view_diff(model),
         A::StopSync => return sync::stop(model),
         A::Push => return revert::push(model),
@@ -95,6 +95,15 @@ pub fn quit(model: &mut Model) {
     }
 }
 
+/// Goes into the field of the name that arms.
+fn name_field(model: &mut Model) {
+    match model.layers.last_mut() {
+        Some(Layer::Plan(screen)) => screen.field = Field::Name,
+        Some(Layer::Revert(screen)) => screen.field = Field::Name,
+        _ => {}
+    }
+}
+
 fn back(model: &mut Model) {
     if model.layers.pop().is_some() {
         return;
@@ -126,6 +135,12 @@ fn open(model: &mut Model) -> Vec<Effect> {
                 if let crate::engine::RepositoryState::Failed { message, .. } = &repository.state {
                     lines.push(format!("state    {message}"));
                 }
+                lines.extend(repository.branch.iter().map(|branch| format!("branch   {}", text::one_line(branch))));
+                lines
+                    .extend(repository.fetched_at.iter().map(|time| format!("heard    {}", time.strftime("%F %T %Z"))));
+                let users = model.fleet.applications.iter().filter(|view| view.repository == repository.name);
+                let users: Vec<String> = users.map(|view| text::one_line(&view.name)).collect();
+                lines.push(format!("used by  {}", if users.is_empty() { "nothing".into() } else { users.join(", ") }));
                 lines.extend(repository.notice.iter().map(|notice| format!("notice   {notice}")));
                 lines.extend(repository.head.iter().map(|head| format!("head     {} {}", head.id, head.subject)));
                 let title = format!("Repository {}", text::one_line(&repository.name));
@@ -188,6 +203,10 @@ fn copy(model: &mut Model) -> Vec<Effect> {
 
 fn yaml(model: &mut Model) {
     let write = model.settings.yaml;
+    let managed = match model.layers.last() {
+        Some(Layer::Diff(pane)) => pane.server_fields,
+        _ => model.diff.server_fields,
+    };
     let Some(object) = availability::diff_object(model) else { return };
     let (side, value) = match (&object.sides.live, &object.sides.desired) {
         (Some(live), _) => ("live", live),
@@ -197,8 +216,12 @@ fn yaml(model: &mut Model) {
             return;
         }
     };
-    let title = format!("YAML  {}  {side}", text::one_line(&object.id().short()));
-    let lines = write(value).lines().map(str::to_owned).collect();
+    let mut value = (**value).clone();
+    let metadata = value.get_mut("metadata").and_then(serde_json::Value::as_object_mut).filter(|_| !managed);
+    let hidden = metadata.is_some_and(|metadata| metadata.remove("managedFields").is_some());
+    let hidden = if hidden { "  managed fields hidden (m in the diff)" } else { "" };
+    let title = format!("YAML  {}  {side}{hidden}", text::one_line(&object.id().short()));
+    let lines = write(&value).lines().map(str::to_owned).collect();
     model.layers.push(Layer::Document(Document { title, lines, scroll: 0 }));
 }
 

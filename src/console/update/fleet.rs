@@ -11,7 +11,7 @@ use crate::{
         status::Standing,
         text, view,
     },
-    engine::Fleet,
+    engine::{Fleet, RepositoryState},
 };
 use std::sync::Arc;
 
@@ -67,7 +67,9 @@ pub fn settle(model: &mut Model) {
 fn lists(model: &mut Model) {
     let untouched = model.last_key.is_none();
     let fleet = Arc::clone(&model.fleet);
-    let repositories: Vec<String> = fleet.repositories.iter().map(|repository| repository.name.clone()).collect();
+    let mut repositories: Vec<_> = fleet.repositories.iter().collect();
+    repositories.sort_by_key(|repository| !matches!(repository.state, RepositoryState::Failed { .. }));
+    let repositories: Vec<String> = repositories.into_iter().map(|repository| repository.name.clone()).collect();
     let total = repositories.len();
     let rows = filter::keep(repositories, &model.repositories.filter, Clone::clone);
     model.repositories.settle(rows, total, untouched);

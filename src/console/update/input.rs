@@ -21,6 +21,12 @@ pub fn key(model: &mut Model, key: Key, press: Press) -> Option<Vec<Effect>> {
     if key.ctrl && key.code == KeyCode::Char('z') {
         return None;
     }
+    let key = if model.input.is_some() && key.ctrl && key.code == KeyCode::Char('c') {
+        // Who types and wants out means the text, not the program.
+        Key { code: KeyCode::Esc, ctrl: false, alt: false }
+    } else {
+        key
+    };
     match model.input.take() {
         Some(Input::Filter(pane)) => {
             filter(model, pane, key);
@@ -183,6 +189,10 @@ fn help(model: &mut Model, key: Key, press: Press) -> Option<Vec<Effect>> {
         }
         KeyCode::Esc => {
             model.layers.pop();
+            return Some(Vec::new());
+        }
+        KeyCode::Char('c') if key.ctrl => {
+            dispatch::quit(model);
             return Some(Vec::new());
         }
         KeyCode::Enter => {

@@ -33,12 +33,21 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     if model.status.as_ref().is_some_and(|status| msg.at.uptime.saturating_sub(status.since) > status.life()) {
         model.status = None;
     }
-    let effects = match msg.event {
+    let mut effects = match msg.event {
         Event::Drawn => {
             drawn(model);
             return Vec::new();
         }
-        Event::Key(event) => key(model, event),
+        Event::Key(event) => {
+            let before = model.status.clone();
+            let effects = key(model, event);
+            match &mut model.status {
+                Some(status) if before.as_ref() != Some(status) => status.answer = true,
+                Some(status) if status.answer && status.since < msg.at.uptime => model.status = None,
+                _ => {}
+            }
+            effects
+        }
         Event::Paste(text) => input::paste(model, &text),
         Event::Mouse(event) => mouse::mouse(model, event),
         Event::Resize(width, height) => {
@@ -55,6 +64,21 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
     };
     fleet::settle(model);
+    effects.extend(drawing(model));
+    effects
+}
+
+/// Hands out the diffs that are too big to be drawn here.
+fn drawing(model: &mut Model) -> Vec<Effect> {
+    let layers = model.layers.iter_mut().filter_map(|layer| match layer {
+        Layer::Diff(pane) => Some(&mut **pane),
+        _ => None,
+    });
+    let mut effects = Vec::new();
+    for pane in std::iter::once(&mut model.diff).chain(layers).filter(|pane| pane.has_work()) {
+        model.epoch += 1;
+        effects.extend(pane.hand_out(model.epoch).map(Effect::Draw));
+    }
     effects
 }
 
@@ -90,6 +114,15 @@ fn answer(model: &mut Model, reply: Reply) -> Vec<Effect> {
         }
         Reply::Reverted(ticket, result) => {
             revert::arrive(model, &ticket, result);
+            Vec::new()
+        }
+        Reply::Drawn(ticket, document) => {
+            model.diff.arrive(ticket, &document);
+            for layer in &mut model.layers {
+                if let Layer::Diff(pane) = layer {
+                    pane.arrive(ticket, &document);
+                }
+            }
             Vec::new()
         }
         Reply::Pushed(ticket, result) => {

@@ -46,7 +46,9 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
         | A::PreviousObject
         | A::MoreContext
         | A::LessContext
-        | A::ManagedFields => {
+        | A::ManagedFields
+        | A::Extras
+        | A::Wrap => {
             if let Some(pane) = diff(model) {
                 match action {
                     A::NextHunk => pane.step_hunk(true, yaml),
@@ -55,6 +57,8 @@ pub fn act(model: &mut Model, action: Action) -> Vec<Effect> {
                     A::PreviousObject => pane.step_object(-1, yaml),
                     A::MoreContext => pane.step_context(true, yaml),
                     A::LessContext => pane.step_context(false, yaml),
+                    A::Extras => pane.toggle_extras(yaml),
+                    A::Wrap => pane.wrap = !pane.wrap,
                     _ => pane.toggle_server_fields(yaml),
                 }
             }

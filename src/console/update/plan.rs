@@ -14,7 +14,7 @@ use crate::{
     engine::{Choices, Comparison, EngineError, Plan},
     git::CommitId,
 };
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 /// Plans what the cursor is on: the application, or the commit in the history.
 pub fn open_here(model: &mut Model) -> Vec<Effect> {
@@ -83,6 +83,7 @@ fn top(model: &mut Model) -> Option<&mut PlanScreen> {
 pub fn arrive(model: &mut Model, ticket: &Ticket, result: Result<Arc<Plan>, EngineError>) {
     let basis = model.fleet.application(&ticket.application).and_then(|application| application.comparison.clone());
     let confirm_always = model.settings.confirm_always;
+    let armed = model.armed(&ticket.application);
     let Some(screen) = screen_of(model, ticket) else { return };
     screen.shown = None;
     screen.typed.clear();
@@ -95,7 +96,9 @@ pub fn arrive(model: &mut Model, ticket: &Ticket, result: Result<Arc<Plan>, Engi
                 screen.moved.push("the new plan is the same, step by step".into());
             }
             screen.plan = Loaded::Ready(plan);
-            if screen.typed_needed(confirm_always) {
+            // Letters go to the name only where it leads to an approval; else they would vanish into it.
+            let leads_on = armed && screen.plan.ready().is_some_and(|plan| plan.approvable);
+            if leads_on && screen.typed_needed(confirm_always) {
                 screen.field = Field::Name;
             }
         }
@@ -156,8 +159,9 @@ fn moved(old: &Comparison, new: &Comparison, named: bool) -> Vec<String> {
         let short = |id: Option<CommitId>| id.map_or_else(|| "a folder".to_owned(), |id| id.short());
         out.push(format!("Git moved from {} to {}", short(old.revision), short(new.revision)));
     }
+    let mut before: HashMap<_, _> = old.objects.iter().map(|object| (object.id(), object)).collect();
     for object in &new.objects {
-        let before = old.objects.iter().find(|before| before.id() == object.id());
+        let before = before.remove(&object.id());
         let same = before.is_some_and(|before| {
             before.state == object.state && before.action == object.action && before.changes == object.changes
         });
@@ -165,11 +169,8 @@ fn moved(old: &Comparison, new: &Comparison, named: bool) -> Vec<String> {
             out.push(format!("{} is not as it was", text::one_line(&object.id().short())));
         }
     }
-    for object in &old.objects {
-        if !new.objects.iter().any(|now| now.id() == object.id()) {
-            out.push(format!("{} is gone", text::one_line(&object.id().short())));
-        }
-    }
+    let gone = old.objects.iter().map(|object| object.id()).filter(|id| before.contains_key(id));
+    out.extend(gone.map(|id| format!("{} is gone", text::one_line(&id.short()))));
     out
 }
 
@@ -224,13 +225,6 @@ pub fn prunes(screen: &PlanScreen) -> bool {
 pub fn toggle_wait(model: &mut Model) {
     if let Some(screen) = top(model) {
         screen.wait = !screen.wait;
-    }
-}
-
-/// Goes back into the name field.
-pub fn next_field(model: &mut Model) {
-    if let Some(screen) = top(model) {
-        screen.field = Field::Name;
     }
 }
 

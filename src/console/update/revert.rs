@@ -99,11 +99,11 @@ fn screen_of<'a>(model: &'a mut Model, ticket: &Ticket) -> Option<&'a mut Revert
 
 /// Takes the written commit in.
 pub fn arrive(model: &mut Model, ticket: &Ticket, result: Result<Arc<GitChange>, EngineError>) {
-    let confirm_always = model.settings.confirm_always;
+    let asked = model.settings.confirm_always && model.armed(&ticket.application);
     let Some(screen) = screen_of(model, ticket) else { return };
     screen.change = Some(match result {
         Ok(change) => {
-            if confirm_always && change.commit.is_some() {
+            if asked && change.commit.is_some() {
                 screen.field = Field::Name;
             }
             Loaded::Ready(change)

@@ -9,7 +9,7 @@ use crate::console::{
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
-    style::Style,
+    style::{Color, Modifier, Style},
     text::{Line, Span},
 };
 
@@ -103,10 +103,15 @@ impl Canvas<'_> {
         }
     }
 
-    /// Draws a row that the cursor is on: reversed over its whole width.
-    pub fn reverse(&mut self, area: Rect, row: u16) {
+    /// Marks the row that the cursor is on: one reversed bar where keys move it, bold where another pane has the focus.
+    pub fn cursor(&mut self, area: Rect, row: u16, focused: bool) {
         if row < area.height {
-            self.buffer.set_style(Rect { y: area.y + row, height: 1, ..area }, SELECTED);
+            let style = if focused {
+                SELECTED.fg(Color::Reset).remove_modifier(Modifier::DIM)
+            } else {
+                Style::new().add_modifier(Modifier::BOLD).remove_modifier(Modifier::DIM)
+            };
+            self.buffer.set_style(Rect { y: area.y + row, height: 1, ..area }, style);
         }
     }
 
@@ -163,7 +168,8 @@ impl Canvas<'_> {
         }
         let shown = width.min(room - 2);
         let (room, end) = (u16::try_from(shown).unwrap_or(0), width > shown);
-        self.put(x, y, " ", Style::new());
+        // The border's colour is no statement about the text in it.
+        self.put(x, y, &" ".repeat(usize::from(room) + 2), Style::reset());
         self.buffer.set_line(x + 1, y, line, room);
         if end {
             let mark = self.ink.glyphs.ellipsis;

@@ -1,6 +1,7 @@
 //! A commit beside the history: message, files, rendered objects, and what applying it now would do.
 
 use super::{
+    border,
     canvas::{Canvas, Frame, Ink},
     history, lists,
 };
@@ -111,7 +112,7 @@ pub fn draw(canvas: &mut Canvas<'_>, model: &Model, screen: &CommitScreen, body:
     let frame = Frame {
         title: Line::from(ink.span(Role::Focus, title.trim_end().to_owned())),
         bottom: lists::position(&ink, &model.history),
-        style: ink.theme.style(Role::Focus),
+        style: border(model, true),
         ..Frame::default()
     };
     let inner = canvas.frame(left, &frame);

@@ -1,18 +1,20 @@
 //! Pane 0: the objects of the application and the changed lines of one of them; the reason where there is no diff.
 
 use super::{
+    border,
     canvas::{Canvas, Frame, Ink},
+    diff_lines::{self, note_text},
     lists,
 };
 use crate::{
     console::{
-        diff::{DiffLine, DiffPane, DiffRow, Note, Sign},
+        diff::{DiffPane, Note},
         layout,
         model::{Model, Pane},
         status, text,
         theme::Role,
     },
-    engine::{ApplicationView, Change, ChangeOrigin, ClusterState, ObjectComparison, ObjectState, Work},
+    engine::{ApplicationView, Change, ChangeOrigin, ClusterState, Comparison, ObjectComparison, ObjectState, Work},
     object::Severity,
 };
 use ratatui::{
@@ -50,7 +52,7 @@ pub fn draw_full(canvas: &mut Canvas<'_>, model: &Model, pane: &DiffPane, area: 
     let name = pane.comparison.as_ref().map_or_else(String::new, |comparison| text::one_line(&comparison.application));
     let base = Frame {
         title: Line::from(ink.span(Role::Focus, format!("Diff  {name}"))),
-        style: ink.theme.style(Role::Focus),
+        style: border(model, true),
         ..Frame::default()
     };
     let frame = frame(model, &ink, pane, base);
@@ -69,17 +71,29 @@ fn frame(model: &Model, ink: &Ink<'_>, pane: &DiffPane, base: Frame) -> Frame {
     }
     let dot = ink.glyphs.dot;
     let bottom = pane.comparison.as_ref().map_or_else(Line::default, |comparison| {
-        let changes: usize = comparison.objects.iter().map(|object| object.changes.len()).sum();
+        let told = summary(comparison, dot);
         let objects = text::count(comparison.objects.len(), "object");
         let hunks = pane.document.hunks.len();
         let hunk = if hunks > 0 { format!("hunk {}/{hunks} {dot} ", pane.hunk + 1) } else { String::new() };
         let managed = if pane.server_fields { "shown" } else { "hidden" };
-        Line::from(format!(
-            "{hunk}{objects} {dot} {} {dot} managed fields {managed} (m)",
-            text::count(changes, "field")
-        ))
+        Line::from(format!("{hunk}{objects}{told} {dot} managed fields {managed} (m)"))
     });
     Frame { right: Line::from(right), bottom, ..base }
+}
+
+/// Counts what differs, in words; what there is none of is not told.
+fn summary(comparison: &Comparison, dot: &str) -> String {
+    let fields: usize = comparison.objects.iter().map(|object| object.changes.len()).sum();
+    let counts = [("new", ObjectState::Missing), ("extra", ObjectState::Extra), ("unknown", ObjectState::Unknown)];
+    let counts = counts.map(|(word, state)| (word, comparison.count(state)));
+    let fields = (fields > 0).then(|| text::count(fields, "field"));
+    let told = counts.iter().filter(|(_, number)| *number > 0).map(|(word, number)| format!("{number} {word}"));
+    let told: Vec<String> = fields.into_iter().chain(told).collect();
+    match (told.is_empty(), comparison.objects.is_empty()) {
+        (true, true) => String::new(),
+        (true, false) => format!(" {dot} no difference"),
+        (false, _) => told.iter().map(|part| format!(" {dot} {part}")).collect(),
+    }
 }
 
 fn stale(model: &Model) -> bool {
@@ -91,7 +105,10 @@ fn stale(model: &Model) -> bool {
 fn reasons(model: &Model, ink: &Ink<'_>, application: &ApplicationView, width: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     let cluster = model.cluster_of(application).map(|cluster| &cluster.state);
-    if let Some(ClusterState::Failed { message, .. }) = cluster.filter(|_| application.error.is_none()) {
+    let told = application.error.as_deref().unwrap_or_default();
+    if let Some(ClusterState::Failed { message, .. }) = cluster
+        && !told.contains(message.as_str())
+    {
         lines.extend(ink.wrapped(Role::Failed, 1, &format!("{} {message}", ink.glyphs.failed), width));
     }
     if let Some(error) = &application.error {
@@ -143,7 +160,7 @@ fn content(canvas: &mut Canvas<'_>, model: &Model, pane: &DiffPane, inner: Rect)
     let (list, rest) = layout::diff_parts(inner, pane.objects.rows().len());
     let visible = comparison.objects.iter().skip(pane.objects.offset).take(usize::from(list.height));
     let widest = visible.map(|object| text::width(&object.id().short())).max().unwrap_or(0);
-    let name_width = (widest + 1).min(usize::from(list.width) / 2);
+    let name_width = (widest + 1).min(usize::from(list.width) * 3 / 5);
     for (row, object) in (0..list.height).zip(comparison.objects.iter().skip(pane.objects.offset)) {
         let here = pane.objects.row() == Some(pane.objects.offset + usize::from(row));
         canvas.line(list, row, &object_row(model, &ink, object, here, name_width, usize::from(list.width)));
@@ -159,7 +176,15 @@ fn content(canvas: &mut Canvas<'_>, model: &Model, pane: &DiffPane, inner: Rect)
     if let Some(hook) = &object.hook {
         told.extend(ink.wrapped(Role::Muted, 1, &format!("a hook ({hook}): listed, not compared, not applied"), width));
     }
-    if pane.document.rows.is_empty() && object.error.is_none() && object.hook.is_none() {
+    if pane.document.failed {
+        let text = "the difference could not be drawn; this is a bug worth reporting (y shows the live object)";
+        told.extend(ink.wrapped(Role::Failed, 1, text, width));
+    } else if pane.is_drawing() {
+        if pane.document.rows.is_empty() {
+            let text = format!(" {} drawing the difference of a big object", ink.glyphs.running);
+            told.push(Line::from(ink.span(Role::Running, text)));
+        }
+    } else if pane.document.hunks.is_empty() && object.error.is_none() && object.hook.is_none() {
         let text = if differing == 0 { "no difference in any object" } else { "no difference in this object" };
         // What is old is not told by a good sign.
         let (sign, role) = if stale(model) { ("?", Role::Muted) } else { (ink.glyphs.ok, Role::Ok) };
@@ -167,111 +192,13 @@ fn content(canvas: &mut Canvas<'_>, model: &Model, pane: &DiffPane, inner: Rect)
     }
     if !object.extras.is_empty() {
         let fields = text::count(object.extras.len(), "live field");
-        told.extend(ink.wrapped(Role::Muted, 1, &format!("{fields} that Git does not set"), width));
+        let key = if pane.extras { "x hides them" } else { "x lists them" };
+        told.extend(ink.wrapped(Role::Muted, 1, &format!("{fields} that Git does not set ({key})"), width));
     }
     let height = u16::try_from(told.len()).unwrap_or(u16::MAX).min(rest.height);
     canvas.lines(Rect { height, ..rest }, &told, 0);
     let rest = Rect { y: rest.y + height, height: rest.height - height, ..rest };
-    document(canvas, model, pane, object, rest);
-}
-
-fn document(canvas: &mut Canvas<'_>, model: &Model, pane: &DiffPane, object: &ObjectComparison, area: Rect) {
-    let ink = canvas.ink;
-    let rows = &pane.document.rows;
-    // The legend stands below where it costs no line of the diff.
-    let legend = area.height > 4 && rows.len() + 2 <= usize::from(area.height);
-    let digits = rows
-        .iter()
-        .filter_map(|row| match row {
-            DiffRow::Line(line) => line.live.max(line.desired),
-            _ => None,
-        })
-        .max()
-        .map_or(3, |line| line.to_string().len().max(3));
-    for (row, what) in (0..area.height).zip(rows.iter().skip(pane.scroll)) {
-        let line = match what {
-            DiffRow::Title(hunk) => title(&ink, pane, object, *hunk, usize::from(area.width)),
-            DiffRow::Fold(lines) => Line::from(ink.span(
-                Role::Muted,
-                format!(
-                    "  {}{} {} ({} for more)",
-                    " ".repeat(digits * 2 + 1),
-                    ink.glyphs.fold,
-                    text::count(*lines, "unchanged line"),
-                    "}"
-                ),
-            )),
-            DiffRow::Line(line) => diff_line(model, &ink, line, digits, usize::from(area.width)),
-        };
-        canvas.line(area, row, &line);
-    }
-    if legend {
-        let text = "G = changed in Git   D = drift in cluster   B = both   ? = no base known";
-        canvas.line(area, area.height - 1, &Line::from(ink.span(Role::Muted, format!(" {text}"))));
-    }
-}
-
-fn title(ink: &Ink<'_>, pane: &DiffPane, object: &ObjectComparison, hunk: usize, width: usize) -> Line<'static> {
-    let rule = ink.glyphs.rule;
-    let field = pane.document.hunks.get(hunk).map(|hunk| hunk.field.as_str()).unwrap_or_default();
-    let end = format!(" hunk {}/{} {rule}{rule}", hunk + 1, pane.document.hunks.len());
-    let room = width.saturating_sub(text::width(&end) + 1);
-    let mut lead = ink.cut(&format!(" {rule}{rule} {}", text::one_line(&object.id().short())), room);
-    let left = room.saturating_sub(text::width(&lead) + 4);
-    if !field.is_empty() && left > 4 {
-        lead = format!("{lead} {} {}", ink.glyphs.dot, text::cut_start(field, left, ink.glyphs.ellipsis));
-    }
-    lead.push(' ');
-    let fill = rule.repeat(room.saturating_sub(text::width(&lead)));
-    let role = if hunk == pane.hunk { Role::Title } else { Role::Muted };
-    Line::from(ink.span(role, format!("{lead}{fill}{end}")))
-}
-
-fn diff_line(model: &Model, ink: &Ink<'_>, line: &DiffLine, digits: usize, width: usize) -> Line<'static> {
-    let (letter, letter_role) = match line.origin {
-        None => (" ", Role::Plain),
-        Some(ChangeOrigin::Git) => ("G", Role::Pending),
-        Some(ChangeOrigin::Drift) => ("D", Role::Drift),
-        Some(ChangeOrigin::Both) => ("B", Role::Failed),
-        Some(ChangeOrigin::Unknown) => ("?", Role::Muted),
-    };
-    let (sign, role) = match line.sign {
-        Sign::Same => (" ", Role::Plain),
-        Sign::Removed => ("-", Role::Removed),
-        Sign::Added => ("+", Role::Added),
-    };
-    let number = |number: Option<usize>| {
-        let shown = number.map_or_else(String::new, |number| number.to_string());
-        format!("{shown:>digits$}")
-    };
-    let mut spans = vec![
-        ink.span(letter_role, letter.to_owned()),
-        ink.span(Role::Muted, format!(" {} {} ", number(line.live), number(line.desired))),
-        ink.span(role, format!("{sign} ")),
-    ];
-    let mark = ink.theme.style(Role::Mark);
-    for (changed, part) in &line.segments {
-        let span = ink.span(role, part.clone());
-        spans.push(if *changed { span.patch_style(mark) } else { span });
-    }
-    if let Some(note) = &line.note {
-        let note = format!("   {} {}", ink.glyphs.note, note_text(model, note));
-        let used: usize = spans.iter().map(Span::width).sum();
-        spans.push(ink.span(Role::Muted, ink.cut(&note, width.saturating_sub(used))));
-    }
-    Line::from(spans)
-}
-
-fn note_text(model: &Model, note: &Note) -> String {
-    match note {
-        Note::SetBy(manager, time) => {
-            let time = time.as_ref().and_then(|time| time.parse::<jiff::Timestamp>().ok());
-            let age = time.map_or_else(String::new, |time| format!(" {} ago", text::age(model.stamp.now, time)));
-            format!("live, set by {}{age}", text::one_line(manager))
-        }
-        Note::GitUnchanged => "git (unchanged)".into(),
-        Note::Commit(commit) => format!("git {}", commit.short()),
-    }
+    diff_lines::draw(canvas, model, pane, object, rest);
 }
 
 /// One object: its sign, name, how much of it differs, and which side moved.
@@ -300,7 +227,7 @@ fn object_row(
         }
     }
     let health = status::health(object.health);
-    let name = text::one_line(&object.id().short());
+    let name = name(ink, object, name_width);
     let mut spans = vec![
         ink.span(Role::Strong, format!(" {} ", if here { ink.glyphs.open } else { " " })),
         ink.span(role, format!("{sign} ")),
@@ -314,6 +241,18 @@ fn object_row(
     let used: usize = spans.iter().map(Span::width).sum();
     spans.push(ink.outside(Role::Muted, &writer, width.saturating_sub(used)));
     Line::from(spans)
+}
+
+/// Names an object in so many cells; where they do not suffice, the namespace goes first, the name last.
+fn name(ink: &Ink<'_>, object: &ObjectComparison, room: usize) -> String {
+    let id = object.id();
+    let full = text::one_line(&id.short());
+    if text::width(&full) <= room || id.namespace.is_none() {
+        return full;
+    }
+    let ellipsis = ink.glyphs.ellipsis;
+    let short = text::one_line(&format!("{} {ellipsis}/{}", id.kind, id.name));
+    if text::width(&short) <= room { short } else { text::cut_start(&full, room, ellipsis) }
 }
 
 fn origin_words(changes: &[Change]) -> String {

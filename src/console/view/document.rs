@@ -1,7 +1,10 @@
 //! Text to read.
 
-use super::canvas::{Canvas, Frame, Ink};
-use crate::console::{layout, screen::Document, theme::Role};
+use super::{
+    border,
+    canvas::{Canvas, Frame, Ink},
+};
+use crate::console::{layout, model::Model, screen::Document, theme::Role};
 use ratatui::{layout::Rect, text::Line};
 
 /// Returns its lines, wrapped, and where they stand.
@@ -12,14 +15,14 @@ pub fn text_area(ink: &Ink<'_>, screen: &Document, body: Rect) -> (Vec<Line<'sta
 }
 
 /// Draws it.
-pub fn draw(canvas: &mut Canvas<'_>, screen: &Document, body: Rect) {
+pub fn draw(canvas: &mut Canvas<'_>, model: &Model, screen: &Document, body: Rect) {
     let ink = canvas.ink;
     let (lines, area) = text_area(&ink, screen, body);
     let last = (screen.scroll + usize::from(area.height)).min(lines.len());
     let frame = Frame {
         title: Line::from(ink.span(Role::Focus, screen.title.clone())),
         bottom: Line::from(format!("{last} of {} lines", lines.len())),
-        style: ink.theme.style(Role::Focus),
+        style: border(model, true),
         ..Frame::default()
     };
     canvas.frame(body, &frame);

@@ -5,7 +5,7 @@ use crate::console::{
     action, availability,
     layout::Layout,
     model::{Input, Model, Pane, Tone},
-    screen::Layer,
+    screen::{Field, Layer},
     text,
     theme::Role,
 };
@@ -15,9 +15,15 @@ use ratatui::text::{Line, Span};
 pub fn draw(canvas: &mut Canvas<'_>, model: &Model, layout: &Layout) {
     let ink = canvas.ink;
     canvas.line(layout.crumbs, 0, &crumbs(model, &ink, usize::from(layout.crumbs.width)));
-    let hints = match &model.input {
-        Some(input) => typing(model, &ink, input),
-        None => hints(model, &ink, usize::from(layout.hints.width)),
+    let hints = match (&model.input, field_keys(model)) {
+        (Some(input), _) => typing(model, &ink, input),
+        (None, Some(keys)) => {
+            let spans = keys
+                .iter()
+                .flat_map(|(key, label)| [ink.span(Role::Key, (*key).to_owned()), ink.plain(format!(" {label}   "))]);
+            Line::from(std::iter::once(ink.plain(" ")).chain(spans).collect::<Vec<_>>())
+        }
+        (None, None) => hints(model, &ink, usize::from(layout.hints.width)),
     };
     canvas.line(layout.hints, 0, &hints);
 }
@@ -40,6 +46,7 @@ fn crumbs(model: &Model, ink: &Ink<'_>, width: usize) -> Line<'static> {
     if let Some(problem) = model.fleet.config_problems.first() {
         let more = model.fleet.config_problems.len() - 1;
         let more = if more > 0 { format!("  (+{more} more)") } else { String::new() };
+        let problem = &problem.replace("\n  hint:", "; hint:");
         let lead = " ! configuration not taken up: ";
         let room = width.saturating_sub(lead.len() + more.len() + 1);
         return Line::from(vec![
@@ -95,6 +102,32 @@ fn typing(model: &Model, ink: &Ink<'_>, input: &Input) -> Line<'static> {
             ])
         }
     }
+}
+
+/// The keys of a text field that has the focus: there, every letter is text, so the table's keys do not count.
+fn field_keys(model: &Model) -> Option<&'static [(&'static str, &'static str)]> {
+    let field = match model.layers.last()? {
+        Layer::Help(screen) if screen.filter.is_empty() => {
+            return Some(&[("letters", "search"), ("up down", "move"), ("enter", "runs"), ("esc", "leaves")]);
+        }
+        Layer::Help(_) => {
+            return Some(&[
+                ("letters", "search"),
+                ("up down", "move"),
+                ("enter", "runs"),
+                ("esc", "clears the search"),
+            ]);
+        }
+        Layer::Plan(screen) => screen.field,
+        Layer::Revert(screen) => screen.field,
+        _ => return None,
+    };
+    (field == Field::Name).then_some(&[
+        ("letters", "type the name"),
+        ("ctrl-u", "empties it"),
+        ("tab", "leaves the field"),
+        ("esc", "cancels"),
+    ])
 }
 
 fn count<K: Clone + PartialEq>(list: &crate::console::selection::Selection<K>) -> (&str, usize, usize) {

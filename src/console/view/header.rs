@@ -3,9 +3,15 @@
 
 use super::canvas::{Canvas, Ink};
 use crate::{
-    console::{model::Model, status::Standing, text, theme::Role},
+    console::{
+        model::Model,
+        status::{self, Standing},
+        text,
+        theme::Role,
+    },
     engine::{ClusterState, ClusterView},
 };
+use jiff::Timestamp;
 use ratatui::{
     layout::Rect,
     text::{Line, Span},
@@ -77,14 +83,24 @@ fn auto(model: &Model) -> bool {
 fn link(model: &Model, ink: &Ink<'_>, cluster: &ClusterView) -> Vec<Span<'static>> {
     match &cluster.state {
         ClusterState::Connecting => vec![ink.span(Role::Running, format!("{} connecting", ink.glyphs.running))],
+        ClusterState::Connected { .. } if silent(model, cluster).is_some() => {
+            let age = silent(model, cluster).map(|since| text::age(model.stamp.now, since)).unwrap_or_default();
+            vec![ink.span(Role::Pending, format!("? no news for {age}"))]
+        }
         ClusterState::Connected { latency } => {
             vec![ink.span(Role::Ok, format!("{} connected {} ms", ink.glyphs.ok, latency.as_millis()))]
         }
         ClusterState::Failed { since, .. } => {
             let age = text::age(model.stamp.now, *since);
-            vec![ink.span(Role::Failed, format!("{} lost {age}", ink.glyphs.failed))]
+            vec![ink.span(Role::Failed, format!("{} {} {age}", ink.glyphs.failed, status::lost(cluster)))]
         }
     }
+}
+
+/// Returns since when a cluster that was not given up yet has been silent to an application. Nothing good is said meanwhile.
+fn silent(model: &Model, cluster: &ClusterView) -> Option<Timestamp> {
+    let on_it = model.fleet.applications.iter().filter(|application| application.cluster == cluster.name);
+    on_it.filter_map(|application| application.comparison.as_ref()?.stale_since).min()
 }
 
 /// Counts what needs a look, in words, the most urgent first, as many as there is room for.

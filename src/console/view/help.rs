@@ -51,7 +51,7 @@ pub fn draw(canvas: &mut Canvas<'_>, model: &Model, screen: &HelpScreen, body: R
         ]);
         canvas.line(list, line, &line_text);
         if here {
-            canvas.reverse(list, line);
+            canvas.cursor(list, line, true);
         }
     }
 }

@@ -37,12 +37,13 @@ fn bottom(model: &Model, ink: &Ink<'_>) -> Line<'static> {
     }
 }
 
-/// Draws the rows; `words`: with the state in words, where there is room.
+/// Draws the rows; `words`: on the screen of a commit, with the state in words where there is room.
 pub fn list(canvas: &mut Canvas<'_>, model: &Model, area: Rect, words: bool) {
     let ink = canvas.ink;
     let Some(application) = model.shown_application() else { return };
     if model.history.rows().is_empty() {
         let told = match &application.history {
+            None if application.error.is_some() => "no history: see the reason in the diff (0)",
             None => "the history is being read",
             Some(_) if model.history.filter.is_empty() => "no commit touches this application's path",
             Some(_) => "no commit contains the filter; esc clears it",
@@ -62,7 +63,7 @@ pub fn list(canvas: &mut Canvas<'_>, model: &Model, area: Rect, words: bool) {
         spans.extend(columns(model, &ink, row, standing, width.saturating_sub(1), words));
         canvas.line(area, line, &Line::from(spans));
         if here {
-            canvas.reverse(area, line);
+            canvas.cursor(area, line, words || lists::focused(model, Pane::History));
         }
     }
 }

@@ -1,7 +1,11 @@
 //! Panes 1, 2 and 4: repositories, applications, activity. Only the rows on the screen are drawn.
 
-use super::canvas::{Canvas, Frame, Ink};
+use super::{
+    border,
+    canvas::{Canvas, Frame, Ink},
+};
 use crate::{
+    cluster::HealthStatus,
     console::{
         model::{Model, Pane},
         selection::Selection,
@@ -9,19 +13,28 @@ use crate::{
         text,
         theme::Role,
     },
-    engine::{ActivityKind, ApplicationView, ClusterState, ObjectState, RepositoryState, RepositoryView, Work},
+    engine::{
+        ActivityKind, ApplicationView, ClusterState, ObjectComparison, ObjectState, RepositoryState, RepositoryView,
+        Work,
+    },
+    object::Severity,
 };
 use ratatui::{
     layout::Rect,
     text::{Line, Span},
 };
 
+/// Says whether keys go to a pane.
+pub fn focused(model: &Model, pane: Pane) -> bool {
+    model.focus == pane && model.layers.is_empty()
+}
+
 /// Returns a pane's frame: bold where the focus is, red on production.
 pub fn frame(model: &Model, pane: Pane, title: &str) -> Frame {
     let ink = Ink::of(model);
-    let focused = model.focus == pane && model.layers.is_empty();
+    let focused = focused(model, pane);
     let role = if focused { Role::Focus } else { Role::Plain };
-    Frame { title: Line::from(ink.span(role, title.to_owned())), style: ink.theme.style(role), ..Frame::default() }
+    Frame { title: Line::from(ink.span(role, title.to_owned())), style: border(model, focused), ..Frame::default() }
 }
 
 /// Returns `3 of 40`, with the filter where there is one.
@@ -46,11 +59,12 @@ fn filter_label<K>(ink: &Ink<'_>, list: &Selection<K>) -> Line<'static> {
     Line::from(vec![ink.plain("/"), ink.outside(Role::Pending, &list.filter, 20)])
 }
 
-/// Draws the visible rows of a list; the cursor's row is reversed and has a bar.
+/// Draws the visible rows of a list, the cursor's with a sign.
 fn rows<K: Clone + PartialEq>(
     canvas: &mut Canvas<'_>,
     area: Rect,
     list: &Selection<K>,
+    focused: bool,
     line: impl Fn(&K) -> Vec<Span<'static>>,
 ) {
     for (row, key) in (0..area.height).zip(list.rows().iter().skip(list.offset)) {
@@ -59,7 +73,7 @@ fn rows<K: Clone + PartialEq>(
         spans.extend(line(key));
         canvas.line(area, row, &Line::from(spans));
         if here {
-            canvas.reverse(area, row);
+            canvas.cursor(area, row, focused);
         }
     }
 }
@@ -81,9 +95,11 @@ pub fn repositories(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     if model.fleet.repositories.is_empty() {
         return empty(canvas, inner, "none: add a [[repository]] to the configuration; driftdeck init writes one");
     }
-    rows(canvas, inner, &model.repositories, |name| match model.fleet.repository(name) {
-        Some(repository) => repository_row(model, &ink, repository, usize::from(inner.width).saturating_sub(2)),
-        None => Vec::new(),
+    rows(canvas, inner, &model.repositories, focused(model, Pane::Repositories), |name| {
+        match model.fleet.repository(name) {
+            Some(repository) => repository_row(model, &ink, repository, usize::from(inner.width).saturating_sub(2)),
+            None => Vec::new(),
+        }
     });
 }
 
@@ -164,9 +180,11 @@ pub fn applications(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
     } else {
         inner
     };
-    rows(canvas, body, &model.applications, |name| match model.fleet.application(name) {
-        Some(application) => columns.row(model, &ink, application),
-        None => Vec::new(),
+    rows(canvas, body, &model.applications, focused(model, Pane::Applications), |name| {
+        match model.fleet.application(name) {
+            Some(application) => columns.row(model, &ink, application),
+            None => Vec::new(),
+        }
     });
 }
 
@@ -177,7 +195,7 @@ fn lost(model: &Model, ink: &Ink<'_>) -> Option<Line<'static>> {
     let now = model.stamp.now;
     let retry =
         retry_at.map_or_else(String::new, |at| format!(", next {}", text::countdown(at.as_second() - now.as_second())));
-    let lead = format!("{} lost {}{retry}: ", ink.glyphs.failed, text::age(now, *since));
+    let lead = format!("{} {} {}{retry}: ", ink.glyphs.failed, status::lost(cluster), text::age(now, *since));
     Some(Line::from(vec![ink.span(Role::Failed, lead), ink.outside(Role::Failed, message, 60)]))
 }
 
@@ -225,7 +243,7 @@ impl Columns {
             };
         // The age of what is old stands where its counts would: they may not hold any more.
         let (delta, age) = if stale { (String::new(), format!("{age} old")) } else { (delta(application), age) };
-        let message = application.error.clone().unwrap_or_default();
+        let message = message(application).unwrap_or_default();
         let mut spans = vec![
             ink.plain(ink.fit(&text::one_line(&application.name), self.name)),
             ink.span(role, ink.fit(&format!(" {sign} {}", standing.word()), self.state)),
@@ -238,6 +256,28 @@ impl Columns {
         }
         spans
     }
+}
+
+/// Returns what is wrong with an application, in its own words: the first that holds.
+fn message(application: &ApplicationView) -> Option<String> {
+    let comparison = application.comparison.as_ref();
+    let issue = || {
+        let issue = comparison?.issues.iter().find(|issue| issue.severity == Severity::Error)?;
+        let place = issue.path.as_ref().map_or_else(String::new, |path| format!("{path}: "));
+        Some(format!("{place}{}", issue.message))
+    };
+    let object = || {
+        let mut objects = comparison?.objects.iter();
+        let told = |object: &ObjectComparison, what: &str| format!("{}/{}: {what}", object.kind, object.name);
+        objects.find_map(|object| match &object.error {
+            Some(error) => Some(told(object, error)),
+            None if object.health >= HealthStatus::Degraded && !object.message.is_empty() => {
+                Some(told(object, &object.message))
+            }
+            None => None,
+        })
+    };
+    application.error.clone().or_else(issue).or_else(object)
 }
 
 /// Returns `~3 +1 -2`, or how far a sync or a comparison is.
@@ -276,7 +316,6 @@ pub fn activity(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
         return empty(canvas, inner, "nothing has happened yet");
     }
     let width = usize::from(inner.width).saturating_sub(2);
-    let focused = model.focus == Pane::Activity;
     let names = model.activity.rows().iter().skip(model.activity.offset).take(usize::from(inner.height));
     let subject = names.map(|entry| text::width(&entry.subject)).max().unwrap_or(0).clamp(8, 20);
     let row = |entry: &crate::engine::Activity| {
@@ -291,11 +330,11 @@ pub fn activity(canvas: &mut Canvas<'_>, model: &Model, area: Rect) {
             ink.span(role, format!("{sign} ")),
             ink.plain(ink.fit(&text::one_line(&entry.subject), subject)),
             ink.plain(" "),
-            ink.outside(Role::Plain, &entry.text, width.saturating_sub(12 + subject)),
+            ink.outside(Role::Plain, &entry.text.replace("\n  hint:", "; hint:"), width.saturating_sub(12 + subject)),
         ]
     };
-    if focused {
-        return rows(canvas, inner, &model.activity, row);
+    if focused(model, Pane::Activity) {
+        return rows(canvas, inner, &model.activity, true, row);
     }
     for (line, entry) in (0..inner.height).zip(model.activity.rows().iter().skip(model.activity.offset)) {
         let spans = std::iter::once(Span::raw(" ")).chain(row(entry)).collect::<Vec<_>>();

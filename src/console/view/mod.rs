@@ -2,9 +2,11 @@
 //!
 //! See [`view`] for the entry point; one file for each pane or screen.
 
+mod answer;
 mod canvas;
 mod commit;
 mod diff;
+mod diff_lines;
 mod document;
 mod footer;
 mod header;
@@ -26,6 +28,7 @@ use canvas::{Canvas, Ink};
 use ratatui::{
     Frame,
     layout::Rect,
+    style::{Modifier, Style},
     text::{Line, Span},
 };
 
@@ -66,7 +69,7 @@ pub fn view(model: &Model, frame: &mut Frame<'_>) {
         Some(Layer::Revert(screen)) => revert::draw(&mut canvas, model, screen, body),
         Some(Layer::Commit(screen)) => commit::draw(&mut canvas, model, screen, body),
         Some(Layer::Diff(pane)) => diff::draw_full(&mut canvas, model, pane, body),
-        Some(Layer::Document(screen)) => document::draw(&mut canvas, screen, body),
+        Some(Layer::Document(screen)) => document::draw(&mut canvas, model, screen, body),
         Some(Layer::Help(screen)) => help::draw(&mut canvas, model, screen, body),
         Some(Layer::Quit(_)) => quit(&mut canvas, model, body),
     }
@@ -167,6 +170,17 @@ fn quit(canvas: &mut Canvas<'_>, model: &Model, body: Rect) {
     };
     let area = canvas.frame(area, &frame);
     canvas.lines(area, &lines, 0);
+}
+
+/// Returns the style of a frame: bold where the focus is; red on production, whatever stands in it.
+fn border(model: &Model, focused: bool) -> Style {
+    let theme = &model.settings.theme;
+    match (model.cluster().is_some_and(|cluster| cluster.production), focused) {
+        (true, true) => theme.style(Role::Production),
+        (true, false) => theme.style(Role::Production).remove_modifier(Modifier::BOLD),
+        (false, true) => theme.style(Role::Focus),
+        (false, false) => theme.style(Role::Plain),
+    }
 }
 
 /// Returns a place in the middle.

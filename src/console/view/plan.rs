@@ -1,6 +1,8 @@
 //! The plan: from what to what, what it binds, every step, what was checked, what to know, and the answer.
 
 use super::{
+    answer::{LABEL, answers, typed_field},
+    border,
     canvas::{Canvas, Frame, Ink},
     centred,
 };
@@ -21,12 +23,18 @@ use ratatui::{
     text::{Line, Span},
 };
 
-const LABEL: usize = 10;
+/// Cells between parts of a line.
+const GAP: usize = 3;
 /// Steps that are named; the diff (`v`) has the rest.
 const NAMED_STEPS: usize = 60;
 
-/// Returns `+ create 1  ~ update 3 …`, as short as a line.
+/// Returns `+ create 1  ~ update 3 …`, on one line.
 pub fn counts(ink: &Ink<'_>, counts: &Counts) -> Line<'static> {
+    let gap = ink.plain(" ".repeat(GAP));
+    Line::from(counted(ink, counts).into_iter().flat_map(|part| [part, gap.clone()]).collect::<Vec<_>>())
+}
+
+fn counted(ink: &Ink<'_>, counts: &Counts) -> Vec<Span<'static>> {
     let parts = [
         ("+", "create", counts.create, Role::Added, true),
         ("~", "update", counts.update, Role::Pending, true),
@@ -41,10 +49,10 @@ pub fn counts(ink: &Ink<'_>, counts: &Counts) -> Line<'static> {
     for (sign, word, number, role, always) in parts {
         if number > 0 || always {
             let role = if number == 0 { Role::Muted } else { role };
-            spans.push(ink.span(role, format!("{sign} {word} {number}   ")));
+            spans.push(ink.span(role, format!("{sign} {word} {number}")));
         }
     }
-    Line::from(spans)
+    spans
 }
 
 /// Rows below the text that never scroll away: the name field where one is needed, and the answer.
@@ -70,6 +78,24 @@ fn labelled(ink: &Ink<'_>, label: &str, spans: Vec<Span<'static>>) -> Line<'stat
     let mut line = vec![ink.span(Role::Muted, format!(" {label:<width$}", width = LABEL - 1))];
     line.extend(spans);
     Line::from(line)
+}
+
+/// Lets parts flow over as many lines as they need: none is cut where the screen is narrow.
+fn flow(ink: &Ink<'_>, label: &str, parts: Vec<Vec<Span<'static>>>, room: usize) -> Vec<Line<'static>> {
+    let mut lines = vec![Line::default()];
+    for part in parts {
+        let cells: usize = part.iter().map(Span::width).sum();
+        let used = lines.last().map_or(0, Line::width);
+        if used > 0 && used + GAP + cells > room {
+            lines.push(Line::default());
+        }
+        if let Some(line) = lines.last_mut() {
+            let gap = if line.spans.is_empty() { 0 } else { GAP };
+            line.spans.push(ink.plain(" ".repeat(gap)));
+            line.spans.extend(part);
+        }
+    }
+    block(ink, label, lines)
 }
 
 /// Puts a label before the first of some wrapped lines.
@@ -101,11 +127,12 @@ fn lines(model: &Model, screen: &PlanScreen, width: usize) -> Vec<Line<'static>>
         }
         Loaded::Ready(plan) => {
             lines.push(revisions(model, &ink, plan, room));
-            lines.push(bound(model, &ink, plan));
+            lines.extend(bound(model, &ink, plan, room));
             moved(&mut lines);
-            lines.push(labelled(&ink, "change", counts(&ink, &plan.counts).spans));
+            let counts = counted(&ink, &plan.counts).into_iter().map(|part| vec![part]).collect();
+            lines.extend(flow(&ink, "change", counts, room));
             lines.extend(block(&ink, "order", order(&ink, &plan.steps, room)));
-            lines.extend(block(&ink, "checks", checks(model, &ink, screen, plan, room)));
+            lines.extend(checks(model, &ink, screen, plan, room));
             let warnings = plan.warnings.iter().flat_map(|warning| {
                 let object = if warning.object.is_empty() { String::new() } else { format!("{} ", warning.object) };
                 let role = if warning.typed { Role::Failed } else { Role::Pending };
@@ -116,32 +143,20 @@ fn lines(model: &Model, screen: &PlanScreen, width: usize) -> Vec<Line<'static>>
                 lines.extend(block(&ink, "warn", warnings));
             }
             lines.push(Line::default());
-            lines.push(options(model, &ink, screen));
+            lines.extend(options(model, &ink, screen, room));
         }
     }
     lines
 }
 
-fn name_field(model: &Model, ink: &Ink<'_>, screen: &PlanScreen) -> Line<'static> {
+fn name_field(model: &Model, ink: &Ink<'_>, screen: &PlanScreen, room: usize) -> Line<'static> {
     let production = model.cluster().is_some_and(|cluster| cluster.production);
     let name = &screen.ticket.application;
+    if let Some(reason) = availability::name_not_asked(model, screen) {
+        let told = format!("the name goes here; first, {reason}");
+        return labelled(ink, if production { "PROD" } else { "confirm" }, vec![ink.outside(Role::Muted, &told, room)]);
+    }
     typed_field(ink, if production { "PROD" } else { "confirm" }, name, &screen.typed, screen.field)
-}
-
-/// The field into which an application's name is typed.
-pub fn typed_field(ink: &Ink<'_>, label: &str, name: &str, typed: &str, field: Field) -> Line<'static> {
-    let done = typed == name;
-    let cursor = if field == Field::Name { "_" } else { "" };
-    let (sign, role) = if done { (ink.glyphs.ok, Role::Ok) } else { (" ", Role::Strong) };
-    let hint = if field == Field::Name { "   tab leaves the field" } else { "   tab goes to the field" };
-    Line::from(vec![
-        ink.span(Role::Production, format!(" {label:<width$}", width = LABEL - 1)),
-        ink.plain("type the application name to arm:  "),
-        ink.outside(role, typed, 64),
-        ink.plain(cursor),
-        ink.span(role, format!(" {sign}")),
-        ink.span(Role::Muted, hint),
-    ])
 }
 
 fn revisions(model: &Model, ink: &Ink<'_>, plan: &Plan, room: usize) -> Line<'static> {
@@ -150,7 +165,13 @@ fn revisions(model: &Model, ink: &Ink<'_>, plan: &Plan, room: usize) -> Line<'st
         let history = application.and_then(|application| application.history.as_ref());
         history
             .and_then(|history| history.commits.iter().find(|row| row.id == id))
-            .map(|row| text::one_line(&row.subject))
+            .map(|row| row.subject.as_str())
+            // The branch's tip need not touch the application.
+            .or_else(|| {
+                let repository = application.and_then(|application| model.fleet.repository(&application.repository));
+                repository?.head.as_ref().filter(|head| head.id == id).map(|head| head.subject.as_str())
+            })
+            .map(text::one_line)
     };
     let last = application.and_then(|application| application.last_sync.as_ref());
     let from = match (plan.comparison.base, last) {
@@ -180,19 +201,18 @@ fn revisions(model: &Model, ink: &Ink<'_>, plan: &Plan, room: usize) -> Line<'st
     )
 }
 
-fn bound(model: &Model, ink: &Ink<'_>, plan: &Plan) -> Line<'static> {
+fn bound(model: &Model, ink: &Ink<'_>, plan: &Plan, room: usize) -> Vec<Line<'static>> {
     let hash: String = plan.digest_hash().chars().take(7 + 12).collect();
     let left = plan.expires.as_second() - model.stamp.now.as_second();
     let role = if left > 60 { Role::Plain } else { Role::Pending };
-    labelled(
-        ink,
-        "bound",
+    let parts = vec![
         vec![
             ink.plain(format!("{hash}{}  ", ink.glyphs.ellipsis)),
-            ink.span(Role::Muted, "manifests and live content   "),
-            ink.span(role, format!("valid {}", text::countdown(left))),
+            ink.span(Role::Muted, "manifests and live content"),
         ],
-    )
+        vec![ink.span(role, format!("valid {}", text::countdown(left)))],
+    ];
+    flow(ink, "bound", parts, room)
 }
 
 fn order(ink: &Ink<'_>, steps: &[Step], room: usize) -> Vec<Line<'static>> {
@@ -242,15 +262,19 @@ fn checks(model: &Model, ink: &Ink<'_>, screen: &PlanScreen, plan: &Plan, room: 
     let verified = plan.steps.iter().filter(|step| step.verified).count();
     let all = verified == plan.steps.len();
     let (sign, role) = if all { (ink.glyphs.ok, Role::Ok) } else { ("?", Role::Pending) };
-    let mut spans = vec![ink.span(role, format!("{sign} server dry-run {verified}/{}   ", plan.steps.len()))];
-    spans.push(ink.span(Role::Ok, format!("{} live unchanged since plan   ", ink.glyphs.ok)));
-    if model.armed(&screen.ticket.application) {
-        spans.push(ink.span(Role::Ok, format!("{} writes armed", ink.glyphs.ok)));
+    let armed = if model.armed(&screen.ticket.application) {
+        ink.span(Role::Ok, format!("{} writes armed", ink.glyphs.ok))
     } else {
-        spans.push(ink.span(Role::Failed, format!("{} read-only", ink.glyphs.failed)));
-    }
-    let mut lines = vec![Line::from(spans)];
-    if !all {
+        ink.span(Role::Failed, format!("{} read-only", ink.glyphs.failed))
+    };
+    let parts = vec![
+        vec![ink.span(role, format!("{sign} server dry-run {verified}/{}", plan.steps.len()))],
+        vec![ink.span(Role::Ok, format!("{} live unchanged since plan", ink.glyphs.ok))],
+        vec![armed],
+    ];
+    let mut told = Vec::new();
+    let lines = &mut told;
+    if !all && plan.approvable {
         lines.extend(ink.wrapped(
             Role::Muted,
             0,
@@ -267,7 +291,7 @@ fn checks(model: &Model, ink: &Ink<'_>, screen: &PlanScreen, plan: &Plan, room: 
             room,
         ));
     }
-    lines
+    [flow(ink, "checks", parts, room), block(ink, "", told)].concat()
 }
 
 /// Turns the time after ` since ` into an age, which says more in less room.
@@ -280,7 +304,7 @@ fn aged(message: &str, now: Timestamp) -> String {
     }
 }
 
-fn options(model: &Model, ink: &Ink<'_>, screen: &PlanScreen) -> Line<'static> {
+fn options(model: &Model, ink: &Ink<'_>, screen: &PlanScreen, room: usize) -> Vec<Line<'static>> {
     let timeout = model.fleet.application(&screen.ticket.application).map_or(0, |application| {
         // Configured times end at a day.
         i64::try_from(application.timeout.as_secs()).unwrap_or(i64::MAX)
@@ -291,40 +315,12 @@ fn options(model: &Model, ink: &Ink<'_>, screen: &PlanScreen) -> Line<'static> {
         Some(true) => "on",
         Some(false) => "off",
     };
-    labelled(
-        ink,
-        "options",
-        vec![
-            ink.span(Role::Key, "p"),
-            ink.plain(format!(" prune [{prune}]   ")),
-            ink.span(Role::Key, "w"),
-            ink.plain(format!(" wait healthy [{wait}]   ")),
-            ink.span(Role::Muted, "D dry-run only"),
-        ],
-    )
-}
-
-/// The two answers: cancel has the focus, the other one has a key, and a reason when it does not count.
-pub fn answers(
-    ink: &Ink<'_>,
-    field: Field,
-    key: &str,
-    label: &str,
-    blocked: Option<&str>,
-    width: usize,
-) -> Line<'static> {
-    let cancel = ink.span(Role::Strong, "[ Cancel ]");
-    let cancel = if field == Field::Cancel { cancel.patch_style(crate::console::theme::SELECTED) } else { cancel };
-    let mut spans = vec![ink.plain("          "), cancel, ink.plain("      ")];
-    match blocked {
-        None => spans.extend([ink.span(Role::Key, key.to_owned()), ink.span(Role::Strong, format!("  {label}"))]),
-        Some(reason) => {
-            let room = width.saturating_sub(26 + text::width(key) + text::width(label) + 4);
-            spans.push(ink.span(Role::Muted, format!("{key}  {label}: ")));
-            spans.push(ink.outside(Role::Muted, reason, room));
-        }
-    }
-    Line::from(spans)
+    let parts = vec![
+        vec![ink.span(Role::Key, "p"), ink.plain(format!(" prune [{prune}]"))],
+        vec![ink.span(Role::Key, "w"), ink.plain(format!(" wait healthy [{wait}]"))],
+        vec![ink.span(Role::Muted, "D dry-run only")],
+    ];
+    flow(ink, "options", parts, room)
 }
 
 /// Draws it.
@@ -340,31 +336,36 @@ pub fn draw(canvas: &mut Canvas<'_>, model: &Model, screen: &PlanScreen, body: R
     let target = cluster.map_or_else(String::new, |cluster| text::one_line(&cluster.context));
     let namespace = application.and_then(|application| application.namespace.as_deref());
     let namespace = namespace.map_or_else(String::new, |namespace| format!(" / {}", text::one_line(namespace)));
-    let role = if production { Role::Production } else { Role::Focus };
-    let mut title = vec![ink.span(
-        Role::Strong,
-        format!(
-            "Plan{number}   {} {} {target}{namespace}",
-            text::one_line(&screen.ticket.application),
-            ink.glyphs.arrow
-        ),
-    )];
+    let mut told =
+        format!("Plan{number}   {} {} {target}", text::one_line(&screen.ticket.application), ink.glyphs.arrow);
+    // On a narrow screen the namespace goes, which stands in every step; never the context or PROD.
+    if text::width(&told) + text::width(&namespace) + 18 <= usize::from(area.width) {
+        told += &namespace;
+    }
+    let mut title = vec![ink.span(Role::Strong, told)];
     if production {
         title.push(ink.span(Role::Production, "   [PROD]"));
     }
     let dot = ink.glyphs.dot;
     let hidden = lines.len().saturating_sub(screen.scroll + usize::from(place.height));
     let more = if hidden > 0 { format!("{} below (j) {dot} ", text::count(hidden, "line")) } else { String::new() };
+    let keys = match screen.field {
+        Field::Name => "tab leaves the field".to_owned(),
+        Field::Cancel if availability::approval_missing(model, screen).is_some() => "v view diff".to_owned(),
+        Field::Cancel => format!("a approve {dot} v view diff"),
+    };
     let frame = Frame {
         title: Line::from(title),
-        bottom: Line::from(format!("{more}a approve {dot} v view diff {dot} esc cancel {dot} Enter is inert here")),
-        style: ink.theme.style(role),
+        bottom: Line::from(format!("{more}{keys} {dot} esc cancel {dot} Enter is inert here")),
+        style: border(model, true),
         ..Frame::default()
     };
     let inner = canvas.frame(area, &frame);
     canvas.lines(place, &lines, screen.scroll);
     if screen.typed_needed(model.settings.confirm_always) {
-        canvas.line(inner, inner.height.saturating_sub(3), &name_field(model, &ink, screen));
+        let room = usize::from(inner.width).saturating_sub(LABEL + 1);
+        let field = name_field(model, &ink, screen, room);
+        canvas.line(inner, inner.height.saturating_sub(3), &field);
     }
     let blocked = availability::approval_missing(model, screen);
     let width = usize::from(inner.width);

@@ -1,6 +1,7 @@
 //! A revert commit: where it goes, who wrote it, what it changes in Git, and the plan that it would cause.
 
 use super::{
+    answer, border,
     canvas::{Canvas, Frame, Ink},
     plan,
 };
@@ -91,17 +92,15 @@ fn written(
     ));
     lines.extend(ink.wrapped(Role::Plain, 1, &format!("author   {}", change.author), width));
     lines.extend(change.url.iter().flat_map(|url| ink.wrapped(Role::Plain, 1, &format!("review   {url}"), width)));
-    let mut plan_line = vec![ink.plain(" plan     ")];
-    plan_line.extend(plan::counts(ink, &change.plan).spans);
-    lines.push(Line::from(plan_line));
-    lines.extend(ink.wrapped(
-        Role::Muted,
-        10,
-        "approved by itself after the push; this approval covers commit and push only",
-        width,
-    ));
+    if !pushed {
+        let mut plan_line = vec![ink.plain(" plan     ")];
+        plan_line.extend(plan::counts(ink, &change.plan).spans);
+        lines.push(Line::from(plan_line));
+        let text = "approved by itself after the push; this approval covers commit and push only";
+        lines.extend(ink.wrapped(Role::Muted, 10, text, width));
+    }
     if model.settings.confirm_always && !pushed {
-        lines.push(plan::typed_field(ink, "confirm", &screen.ticket.application, &screen.typed, screen.field));
+        lines.push(answer::typed_field(ink, "confirm", &screen.ticket.application, &screen.typed, screen.field));
     }
     lines.push(Line::default());
     lines.extend(ink.wrapped(Role::Plain, 1, &change.message, width));
@@ -143,13 +142,17 @@ pub fn draw(canvas: &mut Canvas<'_>, model: &Model, screen: &RevertScreen, body:
             ink.span(Role::Strong, format!("Revert in Git  {}", text::one_line(&screen.ticket.application))),
         ),
         right: Line::from(state),
-        bottom: Line::from(format!("{more}esc cancel {dot} Enter is inert here")),
-        style: ink.theme.style(Role::Focus),
+        bottom: Line::from(if availability::pushed(screen) {
+            format!("{more}esc leaves")
+        } else {
+            format!("{more}esc cancel {dot} Enter is inert here")
+        }),
+        style: border(model, true),
     };
     let inner = canvas.frame(body, &frame);
     canvas.lines(area, &lines, screen.scroll);
     let blocked = availability::push_missing(model, screen);
     let answer =
-        plan::answers(&ink, screen.field, "a", "approve and push", blocked.as_deref(), usize::from(inner.width));
+        answer::answers(&ink, screen.field, "a", "approve and push", blocked.as_deref(), usize::from(inner.width));
     canvas.line(inner, inner.height.saturating_sub(1), &answer);
 }

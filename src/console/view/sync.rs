@@ -1,6 +1,9 @@
 //! A sync: its waves and steps while it runs, its report when it has ended.
 
-use super::canvas::{Canvas, Frame, Ink};
+use super::{
+    border,
+    canvas::{Canvas, Frame, Ink},
+};
 use crate::{
     console::{
         layout,
@@ -44,8 +47,9 @@ fn lines(model: &Model, screen: &SyncScreen, width: usize) -> Vec<Line<'static>>
                 lines.extend(ink.wrapped(role, 1, &report.message, width));
             }
             lines.push(Line::default());
+            let name = name_width(report.steps.iter().map(|step| step.object.as_str()));
             for (index, step) in report.steps.iter().enumerate() {
-                lines.extend(done(&ink, index + 1, step, width));
+                lines.extend(done(&ink, index + 1, step, name, width));
             }
         }
         (Loaded::Failed(why), _) => lines.extend(ink.wrapped(Role::Failed, 1, why, width)),
@@ -61,11 +65,12 @@ fn lines(model: &Model, screen: &SyncScreen, width: usize) -> Vec<Line<'static>>
             lines.extend(ink.wrapped(Role::Plain, 1, &progress.current, width));
             lines.push(Line::default());
             let mut running = true;
+            let name = name_width(progress.steps.iter().map(|(object, ..)| object.as_str()));
             for (index, (object, action, report)) in progress.steps.iter().enumerate() {
                 match report {
-                    Some(report) => lines.extend(done(&ink, index + 1, report, width)),
+                    Some(report) => lines.extend(done(&ink, index + 1, report, name, width)),
                     None => {
-                        lines.push(open(&ink, index + 1, object, *action, running));
+                        lines.push(open(&ink, index + 1, object, *action, running, name));
                         running = false;
                     }
                 }
@@ -93,16 +98,25 @@ fn bar(model: &Model, ink: &Ink<'_>, screen: &SyncScreen, progress: &SyncProgres
     Line::from(spans)
 }
 
-fn done(ink: &Ink<'_>, index: usize, step: &StepReport, width: usize) -> Vec<Line<'static>> {
+/// Returns the width of the column of names.
+fn name_width<'a>(objects: impl Iterator<Item = &'a str>) -> usize {
+    objects.map(|object| text::width(&text::one_line(object))).max().unwrap_or(0).clamp(30, 60)
+}
+
+/// Writes how long a step took, short ones in milliseconds.
+fn took(seconds: f64) -> String {
+    if seconds < 1.0 { format!("{:.0} ms", seconds * 1_000.0) } else { format!("{seconds:.1} s") }
+}
+
+fn done(ink: &Ink<'_>, index: usize, step: &StepReport, name: usize, width: usize) -> Vec<Line<'static>> {
     let (word, sign, role) = status::step(step.result, ink.glyphs);
     let object = text::one_line(&step.object);
-    let name = text::width(&object).clamp(30, 60);
     let mut lines = vec![Line::from(vec![
         ink.plain(format!(" {index:>3} ")),
         ink.span(role, format!("{sign} ")),
         ink.plain(ink.fit(&object, name)),
         ink.span(role, format!(" {word:<22}")),
-        ink.span(Role::Muted, format!("{:.1} s", step.seconds)),
+        ink.span(Role::Muted, took(step.seconds)),
     ])];
     if !step.message.is_empty() {
         lines.extend(ink.wrapped(role, 8, &step.message, width));
@@ -110,7 +124,7 @@ fn done(ink: &Ink<'_>, index: usize, step: &StepReport, width: usize) -> Vec<Lin
     lines
 }
 
-fn open(ink: &Ink<'_>, index: usize, object: &str, action: Action, running: bool) -> Line<'static> {
+fn open(ink: &Ink<'_>, index: usize, object: &str, action: Action, running: bool, name: usize) -> Line<'static> {
     let verb = match action {
         Action::None => "nothing",
         Action::Create => "create",
@@ -121,7 +135,6 @@ fn open(ink: &Ink<'_>, index: usize, object: &str, action: Action, running: bool
         Action::Prune => "delete",
     };
     let object = text::one_line(object);
-    let name = text::width(&object).clamp(30, 60);
     let (sign, role, word) =
         if running { (ink.glyphs.running, Role::Running, verb) } else { (ink.glyphs.dot, Role::Muted, "queued") };
     Line::from(vec![
@@ -163,7 +176,7 @@ pub fn draw(canvas: &mut Canvas<'_>, model: &Model, screen: &SyncScreen, body: R
         title: Line::from(title),
         right: Line::from(ink.span(role, format!("{sign} {word}"))),
         bottom: Line::from(bottom),
-        style: ink.theme.style(if production { Role::Production } else { Role::Focus }),
+        style: border(model, true),
     };
     canvas.frame(body, &frame);
     canvas.lines(area, &lines, screen.scroll);

@@ -7,14 +7,20 @@ use super::{
         comparison::Action,
         error::EngineError,
         fleet::ActivityKind,
+        report::StepResult,
         step::{self, Done},
         wait::{self, Waited},
     },
     Run,
 };
-use crate::cluster::{ClusterError, Inventory, Lease, LeaseError, LeaseTiming, record};
+use crate::{
+    cluster::{
+        ClusterError, Inventory, Lease, LeaseError, LeaseTiming,
+        record::{self, Creation},
+    },
+    config,
+};
 use futures::{FutureExt, StreamExt, future::ready};
-use jiff::Timestamp;
 
 impl Run<'_> {
     pub(super) async fn still_holds(&self) -> Result<(), EngineError> {
@@ -58,24 +64,27 @@ impl Run<'_> {
         self.show(&format!("create Namespace {}", self.state_namespace));
         let done = self.way(None).apply(step).await;
         if !done.is_ok() {
-            return Err(Refusal::Busy(format!(
-                "namespace {} could not be made: {}",
-                self.state_namespace, done.message
-            ))
-            .into());
+            let could =
+                if done.result == StepResult::Unknown { "may or may not have been made" } else { "could not be made" };
+            let message = format!("namespace {} {could}: {}", self.state_namespace, done.message);
+            return Err(Refusal::Busy(message).into());
         }
-        match wait::served(&self.session, std::slice::from_ref(step), self.application.section.timeout, &self.stop)
-            .await
-        {
+        let timeout = self.application.section.timeout;
+        match wait::served(&self.session, std::slice::from_ref(step), timeout, &self.stop).await {
             Waited::Ready => Ok(Some(done)),
-            Waited::NotReady(reason) => Err(Refusal::Busy(reason).into()),
-            Waited::Stopped => Err(Refusal::Busy("stopped".into()).into()),
+            Waited::NotReady(reason) => Err(self.after_home(Refusal::Busy(reason).into())),
+            Waited::Stopped => Err(self.after_home(Refusal::Busy("stopped".into()).into())),
         }
+    }
+
+    /// An error after step 0 says that it has been carried out.
+    pub(super) fn after_home(&self, cause: EngineError) -> EngineError {
+        EngineError::AfterNamespace { namespace: self.state_namespace.clone(), cause: Box::new(cause) }
     }
 
     pub(super) async fn take_lease(&self) -> Result<Option<Lease>, EngineError> {
         self.show("taking the Lease");
-        let who = format!("{}@{}", self.head.approval.os_user, self.head.approval.host);
+        let who = format!("{}@{}#{}", self.head.approval.os_user, self.head.approval.host, config::fresh_id());
         let name = &self.application.section.name;
         match Lease::acquire(&self.session, &self.state_namespace, name, &who, LeaseTiming::default()).await {
             Ok(lease) => Ok(Some(lease)),
@@ -100,16 +109,16 @@ impl Run<'_> {
         let before = self.application.ledger.read(&self.session, &self.state_namespace).await;
         self.head.applied = before.records.first().map(|head| head.applied.clone()).unwrap_or_default();
         self.head.applied.retain(|id, _| self.bound.payload.contains_key(id));
-        self.note_running(lease, usize::from(home.is_some()));
+        self.head.running = Some(self.running(lease, usize::from(home.is_some())));
         match record::create(&self.session, &self.state_namespace, &mut self.head, &self.bound.payload).await {
-            Ok(()) => {}
-            Err(ClusterError::Precondition { .. }) => return Err(Refusal::Used.into()),
+            Ok(Creation::Written) => {}
+            Ok(Creation::UsedBefore) => return Err(Refusal::Used.into()),
             Err(error) => return Err(error.into()),
         }
         let widened = self.widen_inventory().await;
         if let Err(error) = &widened {
             // Nothing has been applied: the record says so, and the approval is used up.
-            self.head.finished = Some(Timestamp::now());
+            self.head.finished = Some(config::now());
             self.head.outcome = Some("Refused".into());
             self.head.running = None;
             tracing::warn!(application = name, %error, "the inventory could not be widened");

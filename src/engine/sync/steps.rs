@@ -41,19 +41,23 @@ impl Run<'_> {
                     return Ending { outcome: Outcome::Interrupted, message: "stopped by the operator".into() };
                 }
                 let group: Vec<BoundStep> = rank.iter().map(|index| steps.steps[*index].clone()).collect();
-                match wait::served(&self.session, &group, self.application.section.timeout, &self.stop).await {
+                let timeout = self.application.section.timeout;
+                let served = wait::served(&self.session, &group, timeout, &self.stop);
+                match self.kept_fresh(lease, served).await {
                     Waited::Ready => {}
                     Waited::NotReady(reason) => return Ending { outcome: Outcome::Unhealthy, message: reason },
                     Waited::Stopped => {
                         return Ending { outcome: Outcome::Interrupted, message: "stopped by the operator".into() };
                     }
                 }
-                self.keep_record_fresh(lease).await;
+                if self.results.iter().any(Option::is_none) {
+                    self.keep_record_fresh(lease).await;
+                }
             }
             if !self.wait {
                 continue;
             }
-            match self.healthy(&sent).await {
+            match self.kept_fresh(lease, self.healthy(&sent)).await {
                 Waited::Ready => {}
                 Waited::NotReady(reason) => return Ending { outcome: Outcome::Unhealthy, message: reason },
                 Waited::Stopped => {
@@ -151,13 +155,13 @@ impl Run<'_> {
         if pruned.is_empty() || !self.wait {
             return ending;
         }
-        let held = wait::gone(&self.session, &pruned, self.application.section.timeout, &self.stop).await;
-        match held.first() {
-            None => ending,
-            Some(_) if self.stop.is_cancelled() => {
+        let gone = wait::gone(&self.session, &pruned, self.application.section.timeout, &self.stop);
+        match self.kept_fresh(lease, gone).await {
+            Waited::Ready => ending,
+            Waited::NotReady(reason) => Ending { outcome: Outcome::Unhealthy, message: reason },
+            Waited::Stopped => {
                 Ending { outcome: Outcome::Interrupted, message: "stopped while waiting for deletions".into() }
             }
-            Some((id, reason)) => Ending { outcome: Outcome::Unhealthy, message: format!("{id}: {reason}") },
         }
     }
 }

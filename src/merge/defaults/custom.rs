@@ -53,7 +53,7 @@ fn defaults(at: Type<'_>, value: &mut Value, depth: usize) {
             for field in map.fields() {
                 let Some(default) = field.value.default() else { continue };
                 match fields.get(field.name.as_ref()) {
-                    Some(value) if !(value.is_null() && !field.value.nullable()) => {}
+                    Some(value) if !value.is_null() || field.value.nullable() => {}
                     _ => {
                         fields.insert(field.name.to_string(), default.clone());
                     }

@@ -72,3 +72,15 @@ pub(super) fn custom_resource_definition(spec: &mut Fields) {
         }
     }
 }
+
+/// The version that a definition's objects are stored in counts as one that they have been stored in.
+pub(super) fn stored_version(definition: &mut Fields) {
+    let versions = object(definition, "spec").map(|spec| super::fields::items(spec, "versions")).unwrap_or_default();
+    let stored =
+        versions.iter().filter_map(Value::as_object).find(|version| version.get("storage") == Some(&json!(true)));
+    let Some(name) = stored.map(|version| text(version, "name").to_owned()) else { return };
+    let Some(status) = made(definition, "status") else { return };
+    if let Some(known) = status.entry("storedVersions").or_insert_with(|| json!([])).as_array_mut() {
+        push_once(known, &name);
+    }
+}

@@ -39,8 +39,9 @@ pub use same::{canonical, same_value};
 /// An object whose kind the schemas do not have stays as it is.
 ///
 /// # Caveats
-/// What only the server can tell is absent ([`server_assigned`]). The order is that of 1.36; what an older server does
-/// otherwise (a field it does not have) follows from its schema.
+/// What only the server can tell is absent ([`server_assigned`]). The rules are those of 1.36; another version is followed
+/// as far as its schema shows the difference. A field behind a feature gate is taken to be kept; a server whose gate is
+/// closed drops it without a word (a Lease's `strategy`, the namespace of a claim's `dataSourceRef`).
 pub fn apply(schemas: &Schemas, object: &mut Value, old: Option<&Value>) {
     let Some((api_version, kind)) = type_of(object) else { return };
     let Some(found) = schemas.kind(&api_version, &kind) else { return };

@@ -1,7 +1,7 @@
 //! Rules of pods and of the templates that they are made from.
 
 use super::{
-    fields::{Fields, at, default, items_mut, made, number, object, text},
+    fields::{Fields, default, items_mut, made, object, text},
     image::is_latest,
 };
 use serde_json::{Value, json};
@@ -68,19 +68,4 @@ pub(super) fn volume(volume: &mut Fields) {
     if let Some(image) = super::fields::object_mut(volume, "image") {
         default(image, "pullPolicy", pull_policy(text(image, "reference")));
     }
-}
-
-/// The labels of a workload's pod template.
-pub(super) fn template_labels(workload: &Fields) -> Option<&Fields> {
-    at(workload, &["spec", "template", "metadata", "labels"])
-}
-
-/// The number that an annotation holds.
-pub(super) fn annotated_number(object: &Fields, annotation: &str) -> Option<i64> {
-    text(at(object, &["metadata", "annotations"])?, annotation).parse().ok()
-}
-
-/// Whether a number is set and not 0.
-pub(super) fn is_set(fields: &Fields, name: &str) -> bool {
-    number(fields, name) != 0
 }

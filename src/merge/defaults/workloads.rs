@@ -1,16 +1,13 @@
 //! Rules of what runs pods: deployments, daemon sets, stateful sets, jobs.
 
-use super::{
-    fields::{Fields, at, default, items_mut, made, object, text},
-    pod::{annotated_number, is_set, template_labels},
-};
+use super::fields::{Fields, at, default, items_mut, made, number, object, text};
 use serde_json::{Value, json};
 
 /// The annotation under which apps/v1 keeps a field that it no longer has.
 const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
 const JOB_NAME: [&str; 2] = ["batch.kubernetes.io/job-name", "job-name"];
 
-/// A deployment's strategy.
+/// A deployment's strategy. (What it leaves out of a rolling update that it does not do is 0: see the table.)
 pub(super) fn deployment(spec: &mut Fields) {
     let Some(strategy) = made(spec, "strategy") else { return };
     rolling(strategy, json!("25%"), json!("25%"));
@@ -20,11 +17,6 @@ pub(super) fn deployment(spec: &mut Fields) {
 pub(super) fn daemon_set(spec: &mut Fields) {
     let Some(strategy) = made(spec, "updateStrategy") else { return };
     rolling(strategy, json!(1), json!(0));
-    // The internal type has no pointers there: under another type (OnDelete) what is not written comes back as 0.
-    if let Some(update) = super::fields::object_mut(strategy, "rollingUpdate") {
-        default(update, "maxUnavailable", 0);
-        default(update, "maxSurge", 0);
-    }
 }
 
 fn rolling(strategy: &mut Fields, unavailable: Value, surge: Value) {
@@ -124,9 +116,19 @@ pub(super) fn template_generation(set: &mut Fields, old: Option<&Fields>) {
     }
 }
 
+/// The number that an annotation holds.
+fn annotated_number(object: &Fields, annotation: &str) -> Option<i64> {
+    text(at(object, &["metadata", "annotations"])?, annotation).parse().ok()
+}
+
+/// The labels of a workload's pod template.
+pub(super) fn template_labels(workload: &Fields) -> Option<&Fields> {
+    at(workload, &["spec", "template", "metadata", "labels"])
+}
+
 /// A request for an exact number of devices is one for one device.
 pub(super) fn device_request(request: &mut Fields) {
-    if text(request, "allocationMode") == "ExactCount" && !is_set(request, "count") {
+    if text(request, "allocationMode") == "ExactCount" && number(request, "count") == 0 {
         request.insert("count".into(), json!(1));
     }
 }

@@ -1,0 +1,93 @@
+//! Live fields that neither Git sets nor we own: what others added, by manager.
+
+use super::{comparison::Extra, controllers};
+use crate::{
+    cluster::FIELD_MANAGER,
+    merge::{Entry, FieldSet, Operation, Outcome, Owner, Path, PathElement, Schemas, defaults, merge, set_of},
+    object::{Mask, ObjectId, Pointer, is_secret},
+};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Lists the extras of a live object. Not among them: fields of known controllers, status, and values that creating `desired` would have
+/// given (defaults). An entry that cannot be read has none.
+pub(in crate::engine) fn of(schemas: &Schemas, id: &ObjectId, live: &Value, desired: &Value) -> Vec<Extra> {
+    let Ok(entries) = Entry::read_all(live) else { return Vec::new() };
+    let is_ours = |entry: &Entry| entry.manager == FIELD_MANAGER && entry.operation == Operation::Apply;
+    let Some(wanted) = set_of(schemas, desired) else { return Vec::new() };
+    let ours = entries.iter().filter(|entry| is_ours(entry)).fold(wanted, |set, entry| set.union(&entry.fields));
+    let mut created: Option<Value> = None;
+    let mut extras: BTreeMap<Pointer, Extra> = BTreeMap::new();
+    for entry in entries.iter().filter(|entry| !is_ours(entry) && entry.subresource != "status") {
+        // What stands below one of our atomic values is part of it; an item that is not ours at all is one extra.
+        for path in entry.fields.recursive_difference(&ours).leaves().paths() {
+            let path = outermost_item(&path, &ours);
+            let Some(pointer) = path.resolve(live) else { continue };
+            let Some(value) = pointer.get(live) else { continue };
+            if is_bookkeeping(&pointer) || ours.reaches(&path.0) {
+                continue;
+            }
+            let owner = owner(entry);
+            if controllers::wrote(id, &pointer, &owner) {
+                continue;
+            }
+            let created = created.get_or_insert_with(|| create(schemas, desired));
+            if path.resolve(created).and_then(|pointer| pointer.get(created).cloned()).as_ref() == Some(value) {
+                continue;
+            }
+            let is_value = pointer.0.first().is_some_and(|first| first == "data" || first == "stringData");
+            let shown = if is_value && is_secret(live) { Mask::Changed.json() } else { value.clone() };
+            let extra = Extra { path: pointer.to_string(), live: shown, manager: owner.manager, time: owner.time };
+            // Of several owners, the one who wrote last.
+            match extras.get(&pointer) {
+                Some(known) if known.time >= extra.time => {}
+                _ => drop(extras.insert(pointer, extra)),
+            }
+        }
+    }
+    let mut extras: Vec<Extra> = extras.into_values().collect();
+    extras.sort_by(|a, b| a.manager.cmp(&b.manager));
+    extras
+}
+
+/// Cuts a path at the first item of a list of which nothing is ours.
+fn outermost_item(path: &Path, ours: &FieldSet) -> Path {
+    let cut = (1..=path.0.len()).find(|length| {
+        let part = &path.0[..*length];
+        matches!(part.last(), Some(PathElement::Key(_))) && !ours.reaches(part)
+    });
+    Path(path.0[..cut.unwrap_or(path.0.len())].to_vec())
+}
+
+/// What the server writes about an object, and a status without a subresource, is nobody's content.
+fn is_bookkeeping(pointer: &Pointer) -> bool {
+    match pointer.0.first().map(String::as_str) {
+        Some("status") => true,
+        Some("metadata") => !matches!(
+            pointer.0.get(1).map(String::as_str),
+            Some("labels" | "annotations" | "finalizers" | "ownerReferences")
+        ),
+        _ => false,
+    }
+}
+
+fn owner(entry: &Entry) -> Owner {
+    Owner {
+        manager: entry.manager.clone(),
+        operation: entry.operation.as_str().to_owned(),
+        subresource: Some(entry.subresource.clone()).filter(|name| !name.is_empty()),
+        time: entry.time.clone(),
+    }
+}
+
+/// What creating the object would give.
+fn create(schemas: &Schemas, desired: &Value) -> Value {
+    match merge(schemas, None, desired, FIELD_MANAGER, false) {
+        Outcome::Applied(applied) => {
+            let mut object = applied.object.into_owned();
+            defaults::apply(schemas, &mut object, None);
+            object
+        }
+        _ => desired.clone(),
+    }
+}
