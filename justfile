@@ -27,6 +27,10 @@ test *arguments:
 bench *arguments:
     cargo bench {{arguments}}
 
+# Fuzz one of fuzz/fuzz_targets, e.g. `just fuzz merge -- -max_total_time=600` (nightly, cargo-fuzz)
+fuzz target *arguments:
+    cargo +nightly fuzz run {{target}} {{arguments}}
+
 # Check formatting and lints
 lint:
     cargo fmt --check
