@@ -17,6 +17,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
+use tokio::sync::Notify;
 
 /// Deadline of a request that names none.
 pub(super) const DEADLINE: Duration = Duration::from_secs(30);
@@ -151,12 +152,13 @@ pub(super) struct Transport {
     client: kube::Client,
     server: String,
     lists_by_list: AtomicBool,
+    doubt: Notify,
 }
 
 impl Transport {
     /// Names a client's server.
     pub fn new(client: kube::Client, server: String) -> Self {
-        Self { client, server, lists_by_list: AtomicBool::new(false) }
+        Self { client, server, lists_by_list: AtomicBool::new(false), doubt: Notify::new() }
     }
     /// Says whether a WATCH may be asked to begin with all objects, as far as is known.
     pub fn streams_lists(&self) -> bool {
@@ -230,8 +232,17 @@ impl Transport {
             Err(error) => Err(self.unreachable(error.as_ref())),
         }
     }
+    /// Lets whoever keeps an eye on the link know that it may be gone.
+    pub fn doubt(&self) {
+        self.doubt.notify_one();
+    }
+    /// Ends when the link may be gone.
+    pub async fn doubted(&self) {
+        self.doubt.notified().await;
+    }
     /// The error of a connection that broke.
     pub fn unreachable(&self, error: &dyn std::error::Error) -> ClusterError {
+        self.doubt();
         ClusterError::Unreachable { server: self.server.clone(), reason: clean(&causes(error)).into_owned() }
     }
     fn failed(&self, error: &kube::Error) -> ClusterError {

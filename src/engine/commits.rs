@@ -50,7 +50,10 @@ impl Application {
             Ok((commits, read.refs()?))
         })
         .await?;
-        let ledger = self.known_ledger(session.as_ref()).await;
+        let ledger = match &session {
+            Some(session) => self.known_ledger(session).await,
+            None => Arc::default(),
+        };
         let rows = rows(commits, &refs, &ledger, self.state_namespace().unwrap_or_default());
         Ok(History { application: self.section.name.clone(), commits: rows })
     }
@@ -87,7 +90,10 @@ impl Application {
             },
             Err(error) => LiveEffect { error: Some(error.to_string()), ..LiveEffect::default() },
         };
-        let ledger = self.known_ledger(session.as_ref().ok()).await;
+        let ledger = match &session {
+            Ok(session) => self.known_ledger(session).await,
+            Err(_) => Arc::default(),
+        };
         let message = clean(&commit.message).into_owned();
         let namespace = self.state_namespace().unwrap_or_default().to_owned();
         let row = rows(vec![commit], &refs, &ledger, &namespace).remove(0);
@@ -270,10 +276,11 @@ impl Application {
         self.cluster.fact().borrow().session.clone()
     }
 
-    async fn known_ledger(&self, session: Option<&Session>) -> Arc<Ledger> {
-        match (session, self.state_namespace()) {
-            (Some(session), Some(namespace)) => self.ledger.read(session, namespace).await,
-            _ => Arc::default(),
+    /// Returns the application's state in the cluster, as far as it is known.
+    pub(in crate::engine) async fn known_ledger(&self, session: &Session) -> Arc<Ledger> {
+        match self.state_namespace() {
+            Some(namespace) => self.ledger.last_known(session, namespace, self.cluster.when_lost()).await,
+            None => Arc::default(),
         }
     }
 

@@ -102,6 +102,7 @@ impl Watched {
             Ok(opened) => opened,
             Err(_) => {
                 self.stale("the server does not answer");
+                transport.doubt();
                 opening.await
             }
         };
