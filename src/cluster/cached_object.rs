@@ -14,8 +14,6 @@ use std::sync::{Arc, OnceLock};
 
 /// Bytes of a hash: enough that no two states of one object share it.
 const HASH: usize = 16;
-/// The smallest object that serves as the dictionary of its kind.
-const SAMPLE: usize = 512;
 
 /// One live object, compact. Equal hashes mean equal states; printing it shows no content.
 #[derive(Debug)]
@@ -96,6 +94,8 @@ pub(super) struct Reader {
     kind: String,
     /// Built-in kinds leave kind and version out of the items of a list.
     header: String,
+    /// Objects of the list that is being read.
+    listed: Option<usize>,
     dictionary: Option<Arc<Dictionary>>,
     text: Vec<u8>,
 }
@@ -106,7 +106,16 @@ impl Reader {
         let api_version = join_api_version(&resource.group, &resource.version);
         let header =
             format!("\"apiVersion\":{},\"kind\":{},", Value::from(api_version), Value::from(resource.kind.as_str()));
-        Self { group: resource.group.clone(), kind: resource.kind.clone(), header, dictionary: None, text: Vec::new() }
+        let (group, kind) = (resource.group.clone(), resource.kind.clone());
+        Self { group, kind, header, listed: None, dictionary: None, text: Vec::new() }
+    }
+    /// Says that a list begins: where it is long, its objects are packed as what they have in common.
+    pub fn list_begins(&mut self) {
+        self.listed = Some(0);
+    }
+    /// Says that it has ended: however many events follow, they are about the same objects.
+    pub fn list_ended(&mut self) {
+        self.listed = None;
     }
     /// Reads one object.
     ///
@@ -148,8 +157,11 @@ impl Reader {
         close(&mut self.text, b'}');
         let name = seen.name.ok_or_else(|| serde_json::Error::missing_field("metadata.name"))?;
         let packed = Packed::text(&self.text, self.dictionary.as_ref());
-        if self.dictionary.is_none() && self.text.len() >= SAMPLE {
-            self.dictionary = Some(Arc::new(Dictionary::of(&self.text)));
+        if let Some(listed) = &mut self.listed {
+            *listed += 1;
+            if *listed == Dictionary::WORTH_IT && self.dictionary.is_none() {
+                self.dictionary = Some(Arc::new(Dictionary::of(&self.text)));
+            }
         }
         let id = ObjectId { group: self.group.clone(), kind: self.kind.clone(), namespace: seen.namespace, name };
         let cached = CachedObject {

@@ -376,7 +376,7 @@ fn rendered_changes(before: Option<&Rendered>, after: &Rendered, namespace: Opti
     let ids: BTreeSet<&ObjectId> = before.keys().chain(after.keys()).collect();
     ids.into_iter()
         .filter_map(|id| match (before.get(id), after.get(id)) {
-            (Some(before), Some(after)) if before.surely_same_body(after) => None,
+            (Some(before), Some(after)) if before.same_body(after) => None,
             (before, after) => {
                 let (before, after) = (before.map(PackedManifest::read), after.map(PackedManifest::read));
                 compare::rendered(before.as_ref(), after.as_ref())

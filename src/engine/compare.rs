@@ -457,7 +457,7 @@ mod tests {
             verbs: vec!["list".into()],
         };
         let manifest = PackedManifest::new(manifest).unwrap();
-        DesiredObject { manifest, wave: 0, hash: String::new(), resource: Ok(resource), needs: vec![] }
+        DesiredObject { manifest, wave: 0, hash: String::new(), resource: Ok(Arc::new(resource)), needs: vec![] }
     }
 
     fn live(mut body: Value) -> (Live, Value) {

@@ -226,7 +226,7 @@ impl Application {
         let mut all: BTreeSet<Scope> = BTreeSet::new();
         let mut last: Option<(&Resource, Option<&str>)> = None;
         for object in &desired.objects {
-            let Some(resource) = served(object.resource.as_ref().ok()) else { continue };
+            let Some(resource) = served(object.resource.as_deref().ok()) else { continue };
             let here = (resource, object.manifest.id.namespace.as_deref());
             if last.replace(here) != Some(here) {
                 all.insert(Scope { resource: resource.clone(), namespace: object.manifest.id.namespace.clone() });
@@ -284,7 +284,7 @@ impl Application {
                 )));
                 continue;
             }
-            let Some(resource) = served(object.resource.as_ref().ok()) else {
+            let Some(resource) = served(object.resource.as_deref().ok()) else {
                 sides.push(Live::Absent);
                 continue;
             };

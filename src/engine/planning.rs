@@ -334,11 +334,11 @@ impl Application {
 
 fn bound_step(object: &DesiredObject, action: Action, examined: &Examined) -> Option<BoundStep> {
     let id = object.manifest.id.clone();
-    let resource: Resource = object.resource.clone().ok()?;
+    let resource = Resource::clone(object.resource.as_ref().ok()?);
     let found = examined.found(&id)?;
     let live = found.mark(object);
     let conflicts = found.predicted.as_ref().and_then(Predicted::terms).map(|terms| terms.conflicts.clone());
-    let place = examined.desired.order().places.get(&id)?.clone();
+    let place = examined.desired.place(&id)?;
     let (body, conflicts) = (found.body(object), conflicts.unwrap_or_default());
     Some(BoundStep { id, resource, action, place, body, live, conflicts })
 }

@@ -124,6 +124,23 @@ fn a_status_is_news_only_where_it_changes_the_health() {
 }
 
 #[test]
+fn the_objects_of_a_long_list_take_less_room_and_read_back_the_same() {
+    let before = cached(&deployment()).packed().size();
+    let mut reader = Reader::new(&resource());
+    reader.list_begins();
+    let mut read = |index: usize| {
+        let mut value = deployment();
+        value["metadata"]["name"] = json!(format!("api-{index}"));
+        reader.read(value.to_string().as_bytes()).unwrap().1
+    };
+    let list: Vec<CachedObject> = (0..200).map(&mut read).collect();
+    assert!(list[199].packed().size() * 2 < before, "{} and {before}", list[199].packed().size());
+    for (index, object) in list.iter().enumerate() {
+        assert_eq!(object.read().unwrap().body["metadata"]["name"], json!(format!("api-{index}")));
+    }
+}
+
+#[test]
 fn what_is_no_object_is_an_error() {
     for json in ["", "{", "[]", "null", "{}", r#"{"metadata": []}"#, r#"{"metadata": {"name": ""}}"#] {
         assert!(Reader::new(&resource()).read(json.as_bytes()).is_err(), "{json}");
