@@ -4,7 +4,7 @@ use super::{
     application::{Application, At, Source, blocking},
     approval::Refusal,
     compare,
-    comparison::Action,
+    comparison::{Action, Comparison},
     error::EngineError,
     examine::Look,
     fleet::ActivityKind,
@@ -16,7 +16,7 @@ use super::{
 use crate::{
     cluster::{RecordHead, Session},
     git::{Commit, CommitId, HistoryOptions, Mirror, Reverted},
-    object::{ObjectId, PackedManifest, clean},
+    object::{ObjectId, PackedManifest, Severity, clean},
     render::Rendered,
 };
 use std::{
@@ -130,6 +130,7 @@ impl Application {
             files: vec![],
             conflicts: vec![],
             plan: Counts::default(),
+            plan_error: None,
             author: String::new(),
             message: String::new(),
         };
@@ -142,9 +143,15 @@ impl Application {
                 change.commit = Some(id);
                 self.describe(&mirror, id, &mut change).await?;
                 let look = Look { prune: self.section.prune, ..Look::default() };
-                // Without a cluster the commit can still be judged by its files.
-                if let Ok(examined) = self.examine(&At::Commit(id), look).await {
-                    change.plan = effect_counts(examined.comparison.objects.iter().map(|object| object.action));
+                match self.examine(&At::Commit(id), look).await {
+                    Ok(examined) => {
+                        let Comparison { objects, issues, .. } = examined.comparison;
+                        change.plan = effect_counts(objects.iter().map(|object| object.action));
+                        let error = issues.into_iter().find(|issue| issue.severity == Severity::Error);
+                        change.plan_error = error.map(|error| error.message);
+                    }
+                    // Without a cluster the commit can still be judged by its files.
+                    Err(error) => change.plan_error = Some(error.to_string()),
                 }
             }
         }
@@ -209,6 +216,7 @@ impl Application {
             files: vec![],
             conflicts: vec![],
             plan: Counts::default(),
+            plan_error: None,
             author: String::new(),
             message: String::new(),
         };

@@ -91,26 +91,22 @@ impl Application {
                 self.show(work);
             }
         };
-        show(Work::Waiting(format!("repository {}", self.section.repository)));
-        let source = self.source(at, look.fresh).await?;
-        show(Work::Waiting(format!("cluster {}", self.section.cluster)));
-        let session = self.session().await?;
-        show(Work::Rendering);
-        let desired = self.desired(&source, &session).await?;
         let configured = *at == At::Configured;
+        let git = async {
+            show(Work::Waiting(format!("repository {}", self.section.repository)));
+            let source = self.source(at, look.fresh).await?;
+            show(Work::Waiting(format!("cluster {}", self.section.cluster)));
+            let session = self.session().await?;
+            show(Work::Rendering);
+            let desired = self.desired(&source, &session).await?;
+            Ok::<_, EngineError>((source, session, desired))
+        };
+        // Meanwhile the cluster is asked for what it remembers of the application.
+        let ((source, session, desired), (lost, ledger)) =
+            tokio::try_join!(git, async { Ok(self.remembered(configured, look).await) })?;
         if configured {
             self.claims.claim(&self.section.name, Some((session.cluster_id(), desired.ids())));
         }
-        // What is verified is verified now.
-        let lost = match look.verify {
-            true => self.cluster.look_for_loss(&session).await,
-            false => self.cluster.lost(),
-        };
-        let ledger = match self.state_namespace() {
-            Some(namespace) if look.verify && lost.is_none() => self.ledger.read(&session, namespace).await,
-            Some(_) => self.known_ledger(&session).await,
-            None => Arc::default(),
-        };
         let mut scopes = self.scopes(&desired, &ledger, &session.catalog());
         if !scopes.unserved.is_empty() && self.cluster.may_rediscover() && self.follow_up_discovery(&session).await {
             scopes = self.scopes(&desired, &ledger, &session.catalog());
@@ -145,6 +141,28 @@ impl Application {
         let comparison = self.comparison(objects, &desired, &source, &ledger, &session, &scopes, &snapshots);
         drop(snapshots);
         Ok(Examined { comparison, desired, source, found, extras, session, ledger, lost })
+    }
+
+    /// Reads the application's state in the cluster. What its inventory names is watched from then on, if nothing is yet: most of it will be
+    /// needed, and the server can list it while manifests are rendered.
+    async fn remembered(&self, configured: bool, look: Look) -> (Option<Lost>, Arc<Ledger>) {
+        let Ok(session) = self.session().await else { return (None, Arc::default()) };
+        // What is verified is verified now.
+        let lost = match look.verify {
+            true => self.cluster.look_for_loss(&session).await,
+            false => self.cluster.lost(),
+        };
+        let ledger = match self.state_namespace() {
+            Some(namespace) if look.verify && lost.is_none() => self.ledger.read(&session, namespace).await,
+            Some(_) => self.known_ledger(&session).await,
+            None => Arc::default(),
+        };
+        if configured && self.follower().is_none() {
+            let scopes = self.scopes(&Desired::default(), &ledger, &session.catalog()).all;
+            let objects = Some(Arc::default());
+            self.follow_live(session.live(), Interest { scopes, objects, part_of: None });
+        }
+        (lost, ledger)
     }
 
     #[allow(clippy::too_many_arguments)] // everything that was looked at
