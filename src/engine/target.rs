@@ -3,7 +3,7 @@
 use super::{
     fleet::{ActivityKind, ClusterState},
     hub::Hub,
-    retry::Backoff,
+    retry::{Backoff, Told},
 };
 use crate::{
     cluster::{ClusterError, Session, Target},
@@ -87,7 +87,14 @@ impl ClusterHandle {
         let (publish, fact) = watch::channel(ClusterFact::default());
         let token = CancellationToken::new();
         let wake = Arc::new(Notify::new());
-        let worker = Worker { name: section.name.clone(), target, hub: hub.clone(), publish, wake: Arc::clone(&wake) };
+        let worker = Worker {
+            name: section.name.clone(),
+            target,
+            hub: hub.clone(),
+            publish,
+            wake: Arc::clone(&wake),
+            told: Told::default(),
+        };
         let child = token.clone();
         tokio::spawn(async move {
             tokio::select! {
@@ -174,6 +181,7 @@ struct Worker {
     hub: Hub,
     publish: watch::Sender<ClusterFact>,
     wake: Arc<Notify>,
+    told: Told,
 }
 
 impl Worker {
@@ -222,6 +230,7 @@ impl Worker {
             match session.ping().await {
                 Ok(latency) => {
                     if std::mem::take(&mut lost) {
+                        self.told.success();
                         self.hub.activity(ActivityKind::Done, &self.name, "connected again");
                         self.publish.send_modify(|fact| (fact.error, fact.failing_since) = (None, None));
                         session.live().retry();
@@ -247,6 +256,7 @@ impl Worker {
     fn connected(&self, session: &Session) {
         let (version, user, context) =
             (session.version().to_owned(), clean(session.user()).into_owned(), clean(session.context()).into_owned());
+        self.told.success();
         self.hub.activity(ActivityKind::Done, &self.name, format!("connected to {} as {user}", session.server()));
         self.hub.cluster(&self.name, move |view| {
             view.state = ClusterState::Connected { latency: Duration::ZERO };
@@ -260,7 +270,9 @@ impl Worker {
 
     fn failed(&self, error: ClusterError, retry: Option<Duration>) {
         let message = clean(&error.to_string()).into_owned();
-        self.hub.activity(ActivityKind::Failed, &self.name, &message);
+        if self.told.failure(&message) {
+            self.hub.activity(ActivityKind::Failed, &self.name, &message);
+        }
         let now = config::now();
         let retry_at = retry.and_then(|pause| now.checked_add(pause).ok());
         self.hub.cluster(&self.name, move |view| {
