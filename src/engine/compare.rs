@@ -6,7 +6,7 @@ use super::{
     extras,
     field::{ByField, contains, follow, pointer_of},
     order::{hook_annotation, keeps_itself},
-    predict::Predicted,
+    predict::{Predicted, created},
 };
 use crate::{
     cluster::{CachedObject, Conflict, FIELD_MANAGER, Health, HealthStatus, LiveObject, health},
@@ -105,11 +105,15 @@ pub(in crate::engine) fn object(seen: Seen<'_>) -> ObjectComparison {
         ownership: Ownership::read(body),
         predicted: after,
         manifest: seen.manifest,
-        base: seen.base,
+        base: seen
+            .base
+            .filter(|_| !fields.is_empty())
+            .map(|base| Base { applied: base, stored: created(seen.schemas, base) }),
         conflicts: conflicts.map(|conflict| (pointer_of(&conflict.field, after), conflict)).collect(),
         id: manifest.id.clone(),
     };
     out.changes = fields.into_iter().map(|field| attribute.change(field)).collect();
+    follow_the_others(&mut out.changes);
     if !out.changes.is_empty() {
         out.state = ObjectState::Changed;
         out.action = Action::Update;
@@ -118,12 +122,7 @@ pub(in crate::engine) fn object(seen: Seen<'_>) -> ObjectComparison {
     if let Some(first) = spelled.first()
         && out.changes.is_empty()
     {
-        let remedy = format!(
-            "write it as {} has it, and the conflict is gone",
-            first.manager.as_deref().unwrap_or("the cluster")
-        );
-        out.message =
-            format!("{} is the same value, spelled differently: {remedy}", Pointer::from(first.path.as_str()).dotted());
+        out.message = respelling(first);
     }
     out.changes.extend(spelled);
     if seen.extras != Extras::Hide {
@@ -160,6 +159,35 @@ fn spellings(seen: &Seen<'_>, attribute: &Attribution<'_>, conflicts: &[Conflict
             Some(Change { same_value: true, ..attribute.change(field) })
         })
         .collect()
+}
+
+/// A change that neither side made comes with those that one made: another type brings another default.
+fn follow_the_others(changes: &mut [Change]) {
+    let known = |origin: ChangeOrigin| changes.iter().any(|change| change.origin == origin);
+    let origin = match (known(ChangeOrigin::Git), known(ChangeOrigin::Drift), known(ChangeOrigin::Both)) {
+        (false, false, false) => return,
+        (true, false, false) => ChangeOrigin::Git,
+        (false, true, false) => ChangeOrigin::Drift,
+        _ => ChangeOrigin::Both,
+    };
+    for change in changes.iter_mut().filter(|change| change.origin == ChangeOrigin::Unknown) {
+        change.origin = origin;
+    }
+}
+
+/// Says how a value has to be written so that nobody is in conflict about it.
+fn respelling(change: &Change) -> String {
+    let canonical = match &change.live {
+        Value::String(text) if !change.masked => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => "the cluster has it".into(),
+    };
+    let owners: BTreeSet<&str> = change.conflicts.iter().map(|conflict| conflict.manager.as_str()).collect();
+    format!(
+        "{} is the same value, spelled differently: write it as {canonical}, and the conflict with {} is gone",
+        Pointer::from(change.path.as_str()).dotted(),
+        owners.into_iter().collect::<Vec<_>>().join(", ")
+    )
 }
 
 /// Describes a live object that Git no longer has, though the inventory does.
@@ -361,19 +389,28 @@ struct Attribution<'a> {
     ownership: Ownership<'a>,
     predicted: &'a Value,
     manifest: &'a Value,
-    base: Option<&'a Value>,
+    base: Option<Base<'a>>,
     conflicts: ByField<&'a Conflict>,
     id: ObjectId,
+}
+
+/// What was applied last.
+struct Base<'a> {
+    /// As it was sent.
+    applied: &'a Value,
+    /// As the server stored it, defaults included.
+    stored: Value,
 }
 
 impl Attribution<'_> {
     fn change(&self, field: FieldChange) -> Change {
         let mut change = unattributed(&self.id, field.clone(), is_secret(self.live));
-        change.origin = self.origin(&field);
         // Additions have no live value, so nobody wrote it.
         let writers = if field.op == Op::Add { Vec::new() } else { self.ownership.owners(&field.live_path) };
         let ours = |manager: &str, operation: &str| manager == FIELD_MANAGER && operation == "Apply";
-        let writer = writers.iter().find(|owner| !ours(&owner.manager, &owner.operation)).or(writers.first());
+        let theirs = writers.iter().find(|owner| !ours(&owner.manager, &owner.operation));
+        change.origin = self.origin(&field, theirs.is_some());
+        let writer = theirs.or(writers.first());
         if let Some(writer) = writer {
             change.manager = Some(writer.manager.clone());
             change.operation = Some(writer.operation.clone());
@@ -384,24 +421,23 @@ impl Attribution<'_> {
         change
     }
 
-    fn origin(&self, field: &FieldChange) -> ChangeOrigin {
-        let Some(base) = self.base else { return ChangeOrigin::Unknown };
+    fn origin(&self, field: &FieldChange, is_theirs: bool) -> ChangeOrigin {
+        let Some(base) = &self.base else { return ChangeOrigin::Unknown };
         // The side that has the field says where it stands: a removal stands where live has it.
         let here = if field.op == Op::Remove { self.live } else { self.predicted };
-        let desired = follow(&field.path, here, self.manifest);
-        let base = follow(&field.path, here, base);
-        let git_moved = desired != base;
-        let live_moved = match (&field.live, base) {
-            (None, None) => false,
+        let git_moved = follow(&field.path, here, self.manifest) != follow(&field.path, here, base.applied);
+        let live_moved = match (&field.live, follow(&field.path, here, &base.stored)) {
+            (None, stored) => stored.is_some(),
             // Defaults that the server added since are no movement.
-            (Some(live), Some(base)) => !contains(live, base),
-            _ => true,
+            (Some(live), Some(stored)) => !contains(live, stored),
+            // What the server itself assigned is nobody's.
+            (Some(_), None) => is_theirs,
         };
         match (git_moved, live_moved) {
             (true, false) => ChangeOrigin::Git,
             (false, true) => ChangeOrigin::Drift,
             (true, true) => ChangeOrigin::Both,
-            // Neither moved, yet applying changes something: what was applied did not become what Git says.
+            // Neither moved, yet applying changes something.
             (false, false) => ChangeOrigin::Unknown,
         }
     }

@@ -1,9 +1,9 @@
 //! Live fields that neither Git sets nor we own: what others added, by manager.
 
-use super::{comparison::Extra, controllers};
+use super::{comparison::Extra, controllers, predict::created};
 use crate::{
     cluster::FIELD_MANAGER,
-    merge::{Entry, FieldSet, Operation, Outcome, Owner, Path, PathElement, Schemas, defaults, merge, set_of},
+    merge::{Entry, FieldSet, Operation, Owner, Path, PathElement, Schemas, set_of},
     object::{Mask, ObjectId, Pointer, is_secret},
 };
 use serde_json::Value;
@@ -16,7 +16,7 @@ pub(in crate::engine) fn of(schemas: &Schemas, id: &ObjectId, live: &Value, desi
     let is_ours = |entry: &Entry| entry.manager == FIELD_MANAGER && entry.operation == Operation::Apply;
     let Some(wanted) = set_of(schemas, desired) else { return Vec::new() };
     let ours = entries.iter().filter(|entry| is_ours(entry)).fold(wanted, |set, entry| set.union(&entry.fields));
-    let mut created: Option<Value> = None;
+    let mut fresh: Option<Value> = None;
     let mut extras: BTreeMap<Pointer, Extra> = BTreeMap::new();
     for entry in entries.iter().filter(|entry| !is_ours(entry) && entry.subresource != "status") {
         // What stands below one of our atomic values is part of it; an item that is not ours at all is one extra.
@@ -31,8 +31,8 @@ pub(in crate::engine) fn of(schemas: &Schemas, id: &ObjectId, live: &Value, desi
             if controllers::wrote(id, &pointer, &owner) {
                 continue;
             }
-            let created = created.get_or_insert_with(|| create(schemas, desired));
-            if path.resolve(created).and_then(|pointer| pointer.get(created).cloned()).as_ref() == Some(value) {
+            let fresh = fresh.get_or_insert_with(|| created(schemas, desired));
+            if path.resolve(fresh).and_then(|pointer| pointer.get(fresh).cloned()).as_ref() == Some(value) {
                 continue;
             }
             let is_value = pointer.0.first().is_some_and(|first| first == "data" || first == "stringData");
@@ -77,17 +77,5 @@ fn owner(entry: &Entry) -> Owner {
         operation: entry.operation.as_str().to_owned(),
         subresource: Some(entry.subresource.clone()).filter(|name| !name.is_empty()),
         time: entry.time.clone(),
-    }
-}
-
-/// What creating the object would give.
-fn create(schemas: &Schemas, desired: &Value) -> Value {
-    match merge(schemas, None, desired, FIELD_MANAGER, false) {
-        Outcome::Applied(applied) => {
-            let mut object = applied.object.into_owned();
-            defaults::apply(schemas, &mut object, None);
-            object
-        }
-        _ => desired.clone(),
     }
 }

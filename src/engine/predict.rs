@@ -107,6 +107,18 @@ pub(in crate::engine) fn foresee(schemas: &Schemas, body: &Value, live: Option<&
     }
 }
 
+/// Returns what creating an object would give: the manifest with the server's defaults.
+pub(in crate::engine) fn created(schemas: &Schemas, manifest: &Value) -> Value {
+    match merge(schemas, None, manifest, FIELD_MANAGER, false) {
+        Outcome::Applied(applied) => {
+            let mut object = applied.object.into_owned();
+            defaults::apply(schemas, &mut object, None);
+            object
+        }
+        _ => manifest.clone(),
+    }
+}
+
 fn conflict(found: merge::Conflict) -> Conflict {
     Conflict {
         manager: found.manager,

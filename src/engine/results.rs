@@ -17,7 +17,7 @@ use crate::{
     cluster::Session,
     config::Extras,
     merge::{Schemas, changes},
-    object::{ObjectId, Packed, canonical_json, join_api_version, sha256_hex},
+    object::{Manifest, ObjectId, Origin, Packed, canonical_json, join_api_version, sha256_hex},
 };
 use futures::{FutureExt, StreamExt};
 use serde_json::Value;
@@ -472,11 +472,12 @@ fn attributed(
     Found { comparison: Arc::new(comparison), live, predicted: Some(predicted), left_alone, blocked }
 }
 
-/// What `kubectl apply` says it applied last.
+/// What `kubectl apply` says it applied last, read as a manifest of Git is.
 fn last_applied(live: &Value) -> Option<Value> {
     let text =
         live.pointer("/metadata/annotations")?.get("kubectl.kubernetes.io/last-applied-configuration")?.as_str()?;
-    serde_json::from_str(text).ok()
+    let manifest = Manifest::new(serde_json::from_str(text).ok()?, Origin::default()).ok()?;
+    Some(manifest.body)
 }
 
 #[cfg(test)]

@@ -52,8 +52,12 @@ impl<'a> Ownership<'a> {
     }
 
     fn entries_at(&self, path: &Pointer) -> impl Iterator<Item = &'a Value> {
-        let owns = |fields: &FieldSet| !fields.is_empty() && reaches(fields, Some(self.live), &path.0);
-        self.entries.iter().filter(move |(_, fields)| owns(fields)).map(|(entry, _)| *entry)
+        let reach = |fields: &FieldSet| if fields.is_empty() { None } else { reach(fields, Some(self.live), &path.0) };
+        let found: Vec<_> = self.entries.iter().filter_map(|(entry, fields)| Some((*entry, reach(fields)?))).collect();
+        // Of one value all have the whole. Where somebody has the field itself, what is above it is a mapping, and who has
+        // nothing but that (`f:data: {}`, all of its keys lost) has none of its fields.
+        let furthest = found.iter().map(|(_, reach)| *reach).max();
+        found.into_iter().filter(move |(_, reach)| Some(*reach) == furthest).map(|(entry, _)| entry)
     }
 }
 
@@ -80,9 +84,18 @@ fn owner(entry: &Value) -> Owner {
     }
 }
 
-/// Walks a field set along a path. At the path's end the set has the field, or a part of it.
-fn reaches(fields: &FieldSet, live: Option<&Value>, path: &[String]) -> bool {
-    let Some((segment, rest)) = path.split_first() else { return true };
+/// How far a field set goes along a path.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Reach {
+    /// It has an ancestor as a leaf.
+    Ancestor,
+    /// It has the field, or a part of it.
+    Field,
+}
+
+/// Walks a field set along a path; none: it has nothing there.
+fn reach(fields: &FieldSet, live: Option<&Value>, path: &[String]) -> Option<Reach> {
+    let Some((segment, rest)) = path.split_first() else { return Some(Reach::Field) };
     let index = match live {
         Some(Value::Array(_)) => segment.parse::<usize>().ok(),
         _ => None,
@@ -92,7 +105,7 @@ fn reaches(fields: &FieldSet, live: Option<&Value>, path: &[String]) -> bool {
         Some(Value::Array(items)) => index.and_then(|at| items.get(at)),
         _ => None,
     };
-    fields.parts().any(|(element, _, below)| {
+    let reaches = fields.parts().filter_map(|(element, _, below)| {
         let is_there = match element {
             PathElement::Field(name) => !matches!(live, Some(Value::Array(_))) && name.as_ref() == segment,
             PathElement::Key(key) => index.and(next).is_some_and(|item| {
@@ -101,9 +114,15 @@ fn reaches(fields: &FieldSet, live: Option<&Value>, path: &[String]) -> bool {
             PathElement::Value(value) => index.and(next).is_some_and(|item| equal(item, value)),
             PathElement::Index(at) => index.is_some_and(|index| i64::try_from(index) == Ok(*at)),
         };
-        // A leaf is owned as a whole, with all that is below it.
-        is_there && (below.is_empty() || reaches(below, next, rest))
-    })
+        match (is_there, below.is_empty(), rest.is_empty()) {
+            (false, ..) => None,
+            // A leaf is owned as a whole, with all that is below it.
+            (true, true, false) => Some(Reach::Ancestor),
+            (true, true, true) => Some(Reach::Field),
+            (true, false, _) => reach(below, next, rest),
+        }
+    });
+    reaches.max()
 }
 
 #[cfg(test)]
@@ -154,6 +173,17 @@ mod tests {
             assert_eq!(names.join(" "), expected, "{path}");
         }
         assert_eq!(owners(&live(), &"/status/x".into())[0].subresource.as_deref(), Some("status"));
+    }
+
+    #[test]
+    fn who_lost_every_key_of_a_mapping_owns_none_of_them() {
+        let entry = |manager: &str, data: Value| json!({"manager": manager, "operation": "Apply", "fieldsV1": {"f:data": data}});
+        let live = json!({"data": {"v": "9"}, "metadata": {"managedFields": [
+            entry("driftdeck", json!({})), entry("edit", json!({"f:v": {}}))]}});
+        let names = |path: &str| owners(&live, &path.into()).into_iter().map(|owner| owner.manager).collect::<Vec<_>>();
+        assert_eq!(names("/data/v"), ["edit"]);
+        assert_eq!(names("/data"), ["driftdeck", "edit"]);
+        assert!(!owned_by(&live, &"/data/v".into(), "driftdeck"));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 #![allow(dead_code, unused_imports, reason = "each suite compiles this module and uses its own part of it")]
 
+mod case;
 mod console;
 mod driftdeck;
 mod kubectl;
@@ -16,6 +17,7 @@ mod wait;
 mod wire;
 mod world;
 
+pub use case::{Case, object};
 pub use console::{Console, Size};
 pub use driftdeck::{Driftdeck, Output};
 pub use kubectl::{Kubectl, Namespace};
