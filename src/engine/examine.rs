@@ -102,8 +102,13 @@ impl Application {
             Ok::<_, EngineError>((source, session, desired))
         };
         // Meanwhile the cluster is asked for what it remembers of the application.
-        let ((source, session, desired), (lost, ledger)) =
+        let ((source, session, desired), remembered) =
             tokio::try_join!(git, async { Ok(self.remembered(configured, look).await) })?;
+        let (lost, ledger) = match remembered {
+            Some(remembered) => remembered,
+            // The cluster was reached only since.
+            None => self.remembered(configured, look).await.unwrap_or_default(),
+        };
         if configured {
             self.claims.claim(&self.section.name, Some((session.cluster_id(), desired.ids())));
         }
@@ -143,10 +148,10 @@ impl Application {
         Ok(Examined { comparison, desired, source, found, extras, session, ledger, lost })
     }
 
-    /// Reads the application's state in the cluster. What its inventory names is watched from then on, if nothing is yet: most of it will be
+    /// Reads the application's state in the cluster; none: there is no session yet. What its inventory names is watched from then on, if nothing is yet: most of it will be
     /// needed, and the server can list it while manifests are rendered.
-    async fn remembered(&self, configured: bool, look: Look) -> (Option<Lost>, Arc<Ledger>) {
-        let Ok(session) = self.session().await else { return (None, Arc::default()) };
+    async fn remembered(&self, configured: bool, look: Look) -> Option<(Option<Lost>, Arc<Ledger>)> {
+        let session = self.session().await.ok()?;
         // What is verified is verified now.
         let lost = match look.verify {
             true => self.cluster.look_for_loss(&session).await,
@@ -162,7 +167,7 @@ impl Application {
             let objects = Some(Arc::default());
             self.follow_live(session.live(), Interest { scopes, objects, part_of: None });
         }
-        (lost, ledger)
+        Some((lost, ledger))
     }
 
     #[allow(clippy::too_many_arguments)] // everything that was looked at

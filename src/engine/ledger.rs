@@ -277,3 +277,47 @@ impl LedgerReader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(error: ClusterError) -> Arc<Ledger> {
+        let mut ledger = Ledger::default();
+        ledger.problem("the records", error);
+        Arc::new(ledger)
+    }
+
+    fn unreachable() -> ClusterError {
+        ClusterError::Unreachable { server: "https://api".into(), reason: "refused".into() }
+    }
+
+    #[test]
+    fn a_reading_that_the_cluster_did_not_answer_is_neither_kept_nor_replaces_the_last_good_one() {
+        let reader = LedgerReader::new("shop");
+        let good = Arc::new(Ledger::default());
+        reader.keep(&good);
+        assert!(reader.latest().read_at.is_some());
+        reader.keep(&failed(unreachable()));
+        let since = reader.latest().failing_since;
+        assert!(since.is_some());
+        reader.keep(&failed(unreachable()));
+        let latest = reader.latest();
+        assert!(latest.ledger.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, &good)));
+        assert_eq!(
+            (latest.read_at, latest.failing_since),
+            (None, since),
+            "it is read again, and failing since the first time"
+        );
+    }
+
+    #[test]
+    fn a_refusal_is_an_answer_and_is_kept() {
+        let reader = LedgerReader::new("shop");
+        let refused = failed(ClusterError::Forbidden { message: "may not list secrets".into() });
+        reader.keep(&refused);
+        let latest = reader.latest();
+        assert!(latest.ledger.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, &refused)) && latest.read_at.is_some());
+        assert_eq!(refused.problems, ["the records cannot be read: may not list secrets"]);
+    }
+}
