@@ -139,7 +139,6 @@ fn what_is_not_there_yet_is_refused_and_never_ignored() {
         &["plan", "shop", "--hooks", "true"],
         &["--write", "sync", "shop", "--yes", "--hooks", "true"],
         &["--write", "sync", "shop", "--yes", "--replace", "apps/Deployment/shop/api"],
-        &["diff", "shop", "--extras"],
     ] {
         let (out, err) = home.expect(64, arguments);
         assert!(out.is_empty(), "{arguments:?}: {out}");

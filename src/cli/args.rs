@@ -225,8 +225,8 @@ pub struct DiffArgs {
     /// The files of a folder on disk, uncommitted ones too, as if they were the application
     #[arg(long, value_name = "DIR", conflicts_with = "revision")]
     pub path: Option<PathBuf>,
-    /// Live fields that Git does not set, too (not part of this version yet)
-    #[arg(long, hide = true)]
+    /// List live fields that Git does not set, too, by who wrote them
+    #[arg(long)]
     pub extras: bool,
     /// Unchanged lines around each change
     #[arg(long, value_name = "N", default_value_t = 3)]

@@ -2,7 +2,6 @@
 
 use super::{
     args::DiffArgs,
-    choices::not_yet,
     error::CliError,
     exit::Exit,
     output::{List, Output, message},
@@ -20,9 +19,6 @@ use std::sync::Arc;
 /// # Errors
 /// [`CliError`].
 pub async fn run(args: &DiffArgs, context: &Context) -> Result<Exit, CliError> {
-    if args.extras {
-        return Err(not_yet("--extras"));
-    }
     if args.path.is_some() && args.applications.len() > 1 {
         return Err(CliError::usage("--path is the folder of one application", "name one application"));
     }
@@ -52,6 +48,9 @@ async fn compare(args: &DiffArgs, session: &Session, out: Output) -> Result<Exit
             unified::issues(&mut text, &comparison.issues);
             for object in &comparison.objects {
                 unified::object(&mut text, object, &sides, args.context_lines);
+                if args.extras || unified::is_changed_by_extras(object) {
+                    unified::extras(&mut text, object);
+                }
             }
             if exit(comparison) == Exit::Done {
                 message(&format!("{}: no difference between {} and {}", comparison.application, sides.to, sides.from));

@@ -1,6 +1,9 @@
 //! Unified diffs of objects, as users of `kubectl diff` expect them: masked, without what the server writes by itself.
 
-use super::output::{Style, Text};
+use super::{
+    age::since,
+    output::{Style, Text},
+};
 use crate::{
     engine::{ChangeOrigin, ObjectComparison, ObjectState},
     object::{Issue, Severity, clean, to_yaml},
@@ -11,6 +14,8 @@ use std::time::Duration;
 
 /// A diff of hostile texts is bounded; past it the coarser result stands.
 const LONGEST: Duration = Duration::from_secs(2);
+/// Characters of an extra field's value that are shown.
+const VALUE_MOST: usize = 60;
 
 /// How both sides are called.
 #[derive(Clone, Debug)]
@@ -23,7 +28,7 @@ pub struct Sides {
 
 /// Adds the diff of one object, with who moved what; nothing for an object without a difference.
 pub fn object(text: &mut Text, object: &ObjectComparison, sides: &Sides, context: usize) {
-    if object.state == ObjectState::Synced && object.changes.is_empty() {
+    if object.state == ObjectState::Synced && object.changes.is_empty() || is_changed_by_extras(object) {
         return;
     }
     text.put(Style::Bold, &format!("# {} {}", object.id(), words(object))).end();
@@ -49,6 +54,36 @@ pub fn object(text: &mut Text, object: &ObjectComparison, sides: &Sides, context
     let source = object.source.as_ref().map(|source| format!(" {}", source.path)).unwrap_or_default();
     let titles = (format!("{}{version}", sides.from), format!("{}{source}", sides.to));
     hunks(text, (&side(object.sides.live()), &side(object.sides.desired())), &titles, context);
+}
+
+/// Says whether nothing but extras makes an object differ.
+pub fn is_changed_by_extras(object: &ObjectComparison) -> bool {
+    object.state == ObjectState::Changed && object.changes.is_empty()
+}
+
+/// Adds the live fields of an object that Git does not set, by manager.
+pub fn extras(text: &mut Text, object: &ObjectComparison) {
+    if object.extras.is_empty() {
+        return;
+    }
+    text.put(Style::Bold, &format!("# {} extra fields", object.id())).end();
+    for theirs in object.extras.chunk_by(|a, b| a.manager == b.manager) {
+        text.put(Style::Plain, &format!("#   by {}", theirs[0].manager)).end();
+        for extra in theirs {
+            let since = extra.time.as_deref().and_then(|time| time.parse().ok()).map(|time| format!("  {} ago", since(time)));
+            let line = format!("#     {}  {}{}", extra.path, short(&extra.live), since.unwrap_or_default());
+            text.put(Style::Dim, &line).end();
+        }
+    }
+}
+
+/// A value on one line, cut where it is long.
+fn short(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(VALUE_MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }
 
 /// Adds what is wrong with the sources.

@@ -2,17 +2,18 @@
 
 use super::{
     controllers,
+    ignore::LeftAlone,
     order::Place,
     plan::{Choices, Confirmation, Plan, StepAction},
 };
 use crate::{
     cluster::{Conflict, LiveObject, Resource},
-    merge::live_content,
+    merge::{Path, live_content},
     object::{ObjectId, Pointer, canonical_json, sha256_hex},
 };
 use jiff::Timestamp;
 use serde_json::Value;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 /// One step with everything that it sends and relies on.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,10 +28,29 @@ pub(in crate::engine) struct BoundStep {
     pub place: Place,
     /// What is sent; nothing for a prune.
     pub body: Value,
+    /// What of the object is left alone, where a rule says so.
+    pub left_alone: Option<Arc<LeftAlone>>,
     /// The live object that it was planned against; none: the object was absent.
     pub live: Option<LiveMark>,
     /// Fields that are taken from other managers.
     pub conflicts: Vec<Conflict>,
+}
+
+impl BoundStep {
+    /// Returns what is sent to the live object of now: ignored fields that have moved are carried as they are.
+    ///
+    /// # Errors
+    /// Why what was shown cannot be sent any more.
+    pub(in crate::engine) fn body_for(&self, live: Option<&LiveObject>) -> Result<Cow<'_, Value>, String> {
+        match (&self.left_alone, live) {
+            (Some(left), Some(live)) => left.payload_for(&live.body).map(Cow::Owned),
+            _ => Ok(Cow::Borrowed(&self.body)),
+        }
+    }
+    /// Returns what was shown to be sent: the same however ignored fields move.
+    pub(in crate::engine) fn shown(&self) -> Cow<'_, Value> {
+        self.left_alone.as_ref().map_or(Cow::Borrowed(&self.body), |left| Cow::Owned(left.marked()))
+    }
 }
 
 /// What a step relies on of a live object.
@@ -40,8 +60,10 @@ pub(in crate::engine) struct LiveMark {
     pub uid: String,
     /// Digest of its content that counts.
     pub digest: String,
-    /// Fields that do not count.
-    pub uncounted: Vec<Pointer>,
+    /// Known controllers' fields: they do not count.
+    uncounted: Vec<Pointer>,
+    /// Fields that are left alone: they do not count either.
+    ignored: Vec<Path>,
 }
 
 /// How a live object stands to the mark that was taken of it.
@@ -57,17 +79,29 @@ pub(in crate::engine) enum Since {
 
 impl LiveMark {
     /// Takes the mark of a live object; `payload` is what is sent of it (null: nothing), `ignored` what is left alone.
-    pub(in crate::engine) fn of(id: &ObjectId, live: &LiveObject, payload: &Value, ignored: Vec<Pointer>) -> Self {
-        let mut uncounted = controllers::uncounted(id, &live.body, payload);
-        uncounted.extend(ignored);
-        Self { uid: live.uid.clone(), digest: live_digest(live, &uncounted), uncounted }
+    pub(in crate::engine) fn of(id: &ObjectId, live: &LiveObject, payload: &Value, ignored: Vec<Path>) -> Self {
+        let uncounted = controllers::uncounted(id, &live.body, payload);
+        let mut mark = Self { uid: live.uid.clone(), digest: String::new(), uncounted, ignored };
+        mark.digest = mark.digest_of(live);
+        mark
+    }
+
+    /// Takes the mark of a live object that cannot be read; why stands for its digest.
+    pub(in crate::engine) fn unreadable(uid: &str, reason: &str) -> Self {
+        Self { uid: uid.to_owned(), digest: reason.to_owned(), uncounted: vec![], ignored: vec![] }
+    }
+
+    fn digest_of(&self, live: &LiveObject) -> String {
+        let ignored = self.ignored.iter().filter_map(|path| path.resolve(&live.body));
+        let uncounted: Vec<Pointer> = self.uncounted.iter().cloned().chain(ignored).collect();
+        live_digest(live, &uncounted)
     }
 
     /// Compares a live object of now with the mark.
     pub(in crate::engine) fn since(&self, live: &LiveObject) -> Since {
         if self.uid != live.uid {
             Since::Replaced
-        } else if self.digest != live_digest(live, &self.uncounted) {
+        } else if self.digest != self.digest_of(live) {
             Since::Changed
         } else {
             Since::Same

@@ -4,10 +4,11 @@ use crate::{
     cluster::FIELD_MANAGER,
     config,
     merge::{Entry, LeftOut, Operation, Path, PathElement, Schemas, leave_out, path_of},
-    object::{ObjectId, Pointer},
+    object::{ObjectId, Packed, Pointer, Unreadable},
 };
 use globset::{Glob, GlobMatcher};
 use serde_json::Value;
+use std::{fmt, sync::Arc};
 
 /// The rules of one application.
 #[derive(Debug, Default)]
@@ -48,13 +49,29 @@ impl Pattern {
     }
 }
 
-/// What of one object is left alone.
-#[derive(Clone, Debug, PartialEq)]
+/// What of one object is left alone, and what is sent so that it is.
+#[derive(Clone)]
 pub(in crate::engine) struct LeftAlone {
+    schemas: Arc<Schemas>,
+    /// What Git says.
+    git: Packed,
     /// What is sent, and what stands for it in a digest.
-    pub sent: LeftOut,
+    payload: Packed,
+    marked: Packed,
     /// The fields.
     paths: Vec<Path>,
+}
+
+impl fmt::Debug for LeftAlone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LeftAlone").field("paths", &self.paths).finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for LeftAlone {
+    fn eq(&self, other: &Self) -> bool {
+        self.paths == other.paths && self.marked() == other.marked()
+    }
 }
 
 impl IgnoreRules {
@@ -97,17 +114,17 @@ impl IgnoreRules {
     pub(in crate::engine) fn leave_alone(
         &self,
         id: &ObjectId,
-        schemas: &Schemas,
+        schemas: &Arc<Schemas>,
         live: &Value,
         desired: &Value,
     ) -> Result<LeftAlone, String> {
         let mut paths: Vec<Path> = Vec::new();
         for rule in self.of(id) {
-            let found = rule
-                .paths
-                .iter()
-                .filter_map(|path| path_of(schemas, desired, path).or_else(|| path_of(schemas, live, path)));
-            paths.extend(found);
+            paths.extend(rule.paths.iter().filter_map(|path| {
+                path_of(schemas, desired, path)
+                    .or_else(|| path_of(schemas, live, path))
+                    .or_else(|| absent(schemas, live, path))
+            }));
             if !rule.managers.is_empty() {
                 let entries = Entry::read_all(live).map_err(|error| error.to_string())?;
                 let theirs = entries.iter().filter(|entry| {
@@ -120,10 +137,37 @@ impl IgnoreRules {
         // What is left alone as a whole needs no word about its parts.
         paths.sort();
         paths.dedup_by(|path, above| path.0.starts_with(&above.0));
-        let sent = leave_out(schemas, live, desired, FIELD_MANAGER, &paths)
-            .ok_or_else(|| "its ignored fields cannot be told apart: its kind's schema is not known".to_owned())?;
-        Ok(LeftAlone { sent, paths })
+        let LeftOut { payload, marked } = left_out(schemas, live, desired, &paths)?;
+        Ok(LeftAlone {
+            schemas: Arc::clone(schemas),
+            git: Packed::value(desired),
+            payload: Packed::value(&payload),
+            marked: Packed::value(&marked),
+            paths,
+        })
     }
+}
+
+fn left_out(schemas: &Schemas, live: &Value, desired: &Value, paths: &[Path]) -> Result<LeftOut, String> {
+    leave_out(schemas, live, desired, FIELD_MANAGER, paths)
+        .ok_or_else(|| "its ignored fields cannot be told apart: its kind's schema is not known".to_owned())
+}
+
+/// The path of a field that neither side has, below mappings that live has: it may come.
+fn absent(schemas: &Schemas, live: &Value, pointer: &Pointer) -> Option<Path> {
+    let there = (0..pointer.0.len()).rev().map(|length| Pointer(pointer.0[..length].to_vec()));
+    let above = there.into_iter().find(|above| above.get(live).is_some())?;
+    if !above.get(live)?.is_object() {
+        return None;
+    }
+    let mut path = path_of(schemas, live, &above)?;
+    path.0.extend(pointer.0[above.0.len()..].iter().map(|segment| PathElement::field(segment)));
+    Some(path)
+}
+
+/// Reads what was a value in memory.
+fn read(packed: Result<Value, Unreadable>) -> Value {
+    packed.unwrap_or_default()
 }
 
 /// Items' keys are no content of their own, status never counts.
@@ -137,9 +181,29 @@ fn is_content(path: &Path) -> bool {
 }
 
 impl LeftAlone {
-    /// Returns the fields that stand in the live object, as pointers into it.
-    pub(in crate::engine) fn pointers(&self, live: &Value) -> Vec<Pointer> {
-        self.paths.iter().filter_map(|path| path.resolve(live)).collect()
+    /// Returns what is sent.
+    pub(in crate::engine) fn payload(&self) -> Value {
+        read(self.payload.read())
+    }
+    /// Returns what stands for it in a digest: values that are carried as they are live may move.
+    pub(in crate::engine) fn marked(&self) -> Value {
+        read(self.marked.read())
+    }
+    /// Returns the fields.
+    pub(in crate::engine) fn paths(&self) -> &[Path] {
+        &self.paths
+    }
+
+    /// Returns what is sent to a later state of the live object: what is carried is carried as it is now.
+    ///
+    /// # Errors
+    /// Why what was shown cannot be sent any more.
+    pub(in crate::engine) fn payload_for(&self, live: &Value) -> Result<Value, String> {
+        let now = left_out(&self.schemas, live, &read(self.git.read()), &self.paths)?;
+        if now.marked != self.marked() {
+            return Err("what has to be sent so that its ignored fields stay as they are has changed".into());
+        }
+        Ok(now.payload)
     }
 
     /// Names an ignored field that applying would move all the same, if there is one.

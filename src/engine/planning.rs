@@ -340,7 +340,7 @@ fn bound_step(object: &DesiredObject, action: Action, examined: &Examined) -> Op
     let conflicts = found.predicted.as_ref().and_then(Predicted::terms).map(|terms| terms.conflicts.clone());
     let place = examined.desired.place(&id)?;
     let (body, conflicts) = (found.body(object), conflicts.unwrap_or_default());
-    Some(BoundStep { id, resource, action, place, body, live, conflicts })
+    Some(BoundStep { id, resource, action, place, body, left_alone: found.left_alone.clone(), live, conflicts })
 }
 
 fn prune_step(id: &ObjectId, resource: &Resource, live: &crate::cluster::LiveObject) -> BoundStep {
@@ -354,6 +354,7 @@ fn prune_step(id: &ObjectId, resource: &Resource, live: &crate::cluster::LiveObj
             id: id.clone(),
         },
         body: Value::Null,
+        left_alone: None,
         live: Some(LiveMark::of(id, live, &Value::Null, vec![])),
         conflicts: vec![],
     }
@@ -365,12 +366,12 @@ fn sent(object: &DesiredObject, found: &Found, inputs: &BTreeMap<&str, &str>) ->
     let id = &object.manifest.id;
     let is_secret = id.group.is_empty() && id.kind == "Secret";
     // What is carried as it is live may move.
-    let marked = found.left_alone.as_ref().map(|left| &left.sent.marked);
+    let marked = found.left_alone.as_ref().map(|left| left.marked());
     if !is_secret {
-        let hash = marked.map_or_else(|| object.hash.clone(), |marked| sha256_hex(canonical_json(marked)));
+        let hash = marked.map_or_else(|| object.hash.clone(), |marked| sha256_hex(canonical_json(&marked)));
         return json!({ "sha256": hash });
     }
-    let mut shape = marked.cloned().unwrap_or_else(|| object.manifest.body());
+    let mut shape = marked.unwrap_or_else(|| object.manifest.body());
     let keys: Vec<String> =
         shape.get("data").and_then(Value::as_object).map(|data| data.keys().cloned().collect()).unwrap_or_default();
     shape["data"] = json!(keys);

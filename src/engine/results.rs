@@ -66,7 +66,7 @@ pub(in crate::engine) struct Results {
 impl Found {
     /// Returns what is sent of the object.
     pub(in crate::engine) fn body(&self, object: &DesiredObject) -> Value {
-        self.left_alone.as_ref().map_or_else(|| object.manifest.body(), |left| left.sent.payload.clone())
+        self.left_alone.as_ref().map_or_else(|| object.manifest.body(), |left| left.payload())
     }
     /// Takes the mark of the live object that a step relies on. None: there is none. What cannot be read has no step; why
     /// stands for its digest.
@@ -74,10 +74,10 @@ impl Found {
         let Live::Present(live) = &self.live else { return None };
         Some(match live.read() {
             Ok(live) => {
-                let ignored = self.left_alone.as_ref().map(|left| left.pointers(&live.body)).unwrap_or_default();
+                let ignored = self.left_alone.as_ref().map(|left| left.paths().to_vec()).unwrap_or_default();
                 LiveMark::of(&object.manifest.id, &live, &self.body(object), ignored)
             }
-            Err(error) => LiveMark { uid: live.uid().to_owned(), digest: error.to_string(), uncounted: vec![] },
+            Err(error) => LiveMark::unreadable(live.uid(), &error.to_string()),
         })
     }
 }
@@ -353,8 +353,9 @@ impl Judge {
                 Err(reason) => return self.done(&judging, &live.body, Some(Predicted::Failed(reason)), None, None),
             }
         }
-        let (body, hash) = match &left_alone {
-            Some(left) => (&left.sent.payload, Cow::Owned(sha256_hex(canonical_json(&left.sent.payload)))),
+        let payload = left_alone.as_ref().map(|left| left.payload());
+        let (body, hash) = match &payload {
+            Some(payload) => (payload, Cow::Owned(sha256_hex(canonical_json(payload)))),
             None => (&git, Cow::Borrowed(judging.object.hash.as_str())),
         };
         let question = Question { desired: &judging.object, body, hash: &hash, live: Some(&live) };

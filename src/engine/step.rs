@@ -125,11 +125,12 @@ impl Way<'_> {
         if let Some(terminating) = live.as_ref().and_then(|live| terminating(&live.body)) {
             return Err(Missed::Over(Done::failed(terminating)));
         }
+        let body = step.body_for(live.as_ref()).map_err(|what| Missed::Over(Done::failed(what)))?;
         self.is_free().await.map_err(Missed::Over)?;
         let request = ApplyRequest {
             resource: step.resource.clone(),
             id: step.id.clone(),
-            body: with_preconditions(&step.body, live.as_ref()),
+            body: with_preconditions(&body, live.as_ref()),
             force: !step.conflicts.is_empty(),
             dry_run: false,
             deadline: DEADLINE,
@@ -282,8 +283,9 @@ async fn outcome_of(session: &Session, step: &BoundStep) -> Option<Done> {
         return None;
     }
     let object = live?;
-    let applied = super::field::contains(&object.body, &step.body)
-        || !is_secret(&step.body) && changes(&step.body, &object.body).is_empty();
+    let applied = step.body_for(Some(&object)).is_ok_and(|body| {
+        super::field::contains(&object.body, &body) || !is_secret(&body) && changes(&body, &object.body).is_empty()
+    });
     let result = match (applied, &step.live) {
         (false, _) => StepResult::Unknown,
         (true, None) => StepResult::Created,

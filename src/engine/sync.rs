@@ -103,11 +103,11 @@ fn rendered_otherwise(shown: &Bound, now: &Bound) -> Option<String> {
         .steps
         .iter()
         .zip(&now.steps)
-        .filter(|(shown, now)| shown.body != now.body)
-        .map(|(shown, now)| {
-            let paths: Vec<String> =
-                changes(&shown.body, &now.body).iter().map(|change| change.path.to_string()).collect();
-            format!("{} {}", shown.id, paths.join(" "))
+        .map(|(shown, now)| (&shown.id, shown.shown(), now.shown()))
+        .filter(|(_, shown, now)| shown != now)
+        .map(|(id, shown, now)| {
+            let paths: Vec<String> = changes(&shown, &now).iter().map(|change| change.path.to_string()).collect();
+            format!("{id} {}", paths.join(" "))
         })
         .collect();
     (!places.is_empty()).then(|| {

@@ -1,6 +1,6 @@
 //! The part of a live object that counts: what a plan's digest binds, and what a comparison is repeated for.
 
-use super::field_set::FieldSet;
+use super::{field_set::FieldSet, path::Path};
 use crate::object::Pointer;
 use serde_json::{Map, Value};
 
@@ -47,15 +47,24 @@ fn counts(entry: &mut Value, live: &Value, uncounted: &[Pointer]) -> bool {
     let Some(fields) = entry.get_mut("fieldsV1").filter(|_| !uncounted.is_empty()) else { return true };
     // What cannot be read as a field set counts as it stands.
     let Ok(set) = FieldSet::read(fields) else { return true };
-    let mut left = FieldSet::default();
-    for path in set.paths() {
-        let is_counted = |pointer: Pointer| !uncounted.iter().any(|uncounted| uncounted.covers(&pointer));
-        if path.resolve(live).is_none_or(is_counted) {
-            left.insert(&path.0);
+    let is_counted = |pointer: Pointer| !uncounted.iter().any(|uncounted| uncounted.covers(&pointer));
+    let (mut counted, gone): (Vec<Path>, Vec<Path>) =
+        set.paths().into_iter().partition(|path| path.resolve(live).is_none_or(is_counted));
+    if gone.is_empty() {
+        return true;
+    }
+    // What is around uncounted fields alone goes with them; the longest first, so that what is around that may go too.
+    counted.sort_by_key(|path| std::cmp::Reverse(path.0.len()));
+    let mut kept: Vec<Path> = Vec::new();
+    for path in counted {
+        let is_around = |inner: &Path| inner.0.len() > path.0.len() && inner.0.starts_with(&path.0);
+        if kept.iter().any(is_around) || !gone.iter().any(is_around) {
+            kept.push(path);
         }
     }
-    if left == set {
-        return true;
+    let mut left = FieldSet::default();
+    for path in kept {
+        left.insert(&path.0);
     }
     *fields = left.to_value();
     !left.is_empty()
@@ -118,6 +127,23 @@ mod tests {
         assert_eq!(live_content(&scaled(Some(3), "2"), &uncounted), content);
         assert_eq!(live_content(&scaled(Some(9), "3"), &uncounted), content);
         assert_ne!(live_content(&scaled(Some(3), "2"), &[]), live_content(&scaled(Some(9), "3"), &[]));
+    }
+
+    #[test]
+    fn an_uncounted_field_that_comes_with_its_mapping_and_its_writer_is_no_change() {
+        let entry = |fields: Value| json!({"manager": "x", "operation": "Update", "fieldsV1": fields});
+        let live = |annotations: Value, entries: Value| {
+            json!({"metadata": {"annotations": annotations, "labels": {"l": "1"}, "managedFields": entries}})
+        };
+        let uncounted = ["/metadata/annotations/seen".into()];
+        let annotations = json!({"f:annotations": {".": {}, "f:seen": {}}});
+        let after = live(json!({"seen": "1"}), json!([entry(json!({"f:metadata": annotations}))]));
+        let before = json!({"metadata": {"labels": {"l": "1"}, "managedFields": []}});
+        assert_eq!(live_content(&after, &uncounted), live_content(&before, &uncounted));
+        // Beside another field the mapping is counted.
+        let both = json!({"f:metadata": {"f:annotations": {".": {}, "f:seen": {}, "f:other": {}}}});
+        let content = live_content(&live(json!({"seen": "1", "other": "1"}), json!([entry(both)])), &uncounted);
+        assert_eq!(content["metadata"]["managedFields"][0]["fieldsV1"], json!({"f:metadata": {"f:annotations": {".": {}, "f:other": {}}}}));
     }
 
     #[test]
