@@ -23,6 +23,14 @@ test *arguments:
     if [ -s {{control_plane}}/kubeconfig ]; then export DRIFTDECK_TEST_KUBECONFIG=$PWD/{{control_plane}}/kubeconfig; fi
     exec cargo test {{arguments}}
 
+# Measure: what live objects cost; for whole processes see benches/whole_process.sh
+bench *arguments:
+    cargo bench {{arguments}}
+
+# Fuzz one of fuzz/fuzz_targets, e.g. `just fuzz merge -- -max_total_time=600` (nightly, cargo-fuzz)
+fuzz target *arguments:
+    cargo +nightly fuzz run {{target}} {{arguments}}
+
 # Check formatting and lints
 lint:
     cargo fmt --check

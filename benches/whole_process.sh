@@ -88,7 +88,7 @@ for _ in $(seq 300); do
     sleep 2
     [ "$(ticks)" -le "$((before + 2))" ] && tmux -L "$session" capture-pane -p -t "$session" | grep -Eq "Synced|OutOfSync|Drifted" && break
 done
-echo "console: $(memory VmRSS) MB resident, $(memory VmHWM) MB at most"
+echo "console: $(memory VmRSS) MB resident ($(memory RssAnon) MB of its own, the rest is the program file), $(memory VmHWM) MB at most"
 before=$(ticks)
 sleep "$idle"
 awk -v a="$before" -v b="$(ticks)" -v s="$idle" -v hz="$(getconf CLK_TCK)" 'BEGIN { printf "console, idle for %d s: %.2f %% of one processor\n", s, (b - a) / hz / s * 100 }'

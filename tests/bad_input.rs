@@ -178,6 +178,31 @@ fn an_editor_applies_what_it_may_and_the_denied_object_names_verb_and_resource()
 }
 
 #[test]
+fn an_object_in_conflict_with_another_manager_in_very_many_fields_can_be_planned_and_taken_over() {
+    let Some(kubectl) = cluster(1, SUITE) else { return };
+    const KEYS: usize = 12_000;
+    let big = |value: &str| {
+        let data: Value = (0..KEYS).map(|index| (format!("key-{index:05}"), json!(value))).collect();
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "big"}, "data": data}).to_string()
+    };
+    let case = Case::new(kubectl, "admin", &[("apps/shop/big.yaml", &big("git"))]);
+    let namespace = case.namespace.name();
+    // `apply`, which would need another 200 KiB for its annotation, has no room for it.
+    let create = ["create", "--namespace", namespace, "--field-manager=hand", "--filename=-"];
+    case.kubectl.run_with(&create, &big("hand"));
+    let plan = case.world.driftdeck().json(2, &["plan", "shop"]);
+    assert_eq!((&plan["approvable"], &plan["reason"]), (&json!(true), &Value::Null));
+    let comparison = case.comparison();
+    let big = object(&comparison, "ConfigMap", "big");
+    let changes = big["changes"].as_array().expect("changes");
+    assert_eq!(changes.len(), KEYS + 1, "every key, and the label of the inventory");
+    let contested = changes.iter().filter(|change| change["conflicts"][0]["manager"] == "hand").count();
+    assert_eq!(contested, KEYS);
+    case.the_rest_is_applied();
+    assert_eq!(case.kubectl.field(namespace, "configmap/big", "/data/key-11999"), "git");
+}
+
+#[test]
 fn an_unreachable_cluster_is_told_with_its_address_and_others_go_on() {
     let Some(kubectl) = cluster(1, SUITE) else { return };
     let mut case = Case::new(kubectl, "admin", &[]);

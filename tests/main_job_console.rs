@@ -3,7 +3,10 @@
 
 mod support;
 
-use support::{Console, Kubectl, Namespace, Repository, SHORT, Screen, Size, USUAL, World, cluster, shop, until};
+use support::{
+    Application, Cluster, Console, Kubectl, Namespace, Repository, SHORT, Screen, Size, USUAL, Wire, World, cluster,
+    shop, until,
+};
 
 const SUITE: &str = "main job in the console";
 const IMAGE: &str = "/spec/template/spec/containers/0/image";
@@ -78,6 +81,11 @@ impl Job {
             .filter(|record| record["data"].to_string().contains("Succeeded"))
             .count()
     }
+}
+
+/// What the header says of the link.
+fn connected(screen: &Screen) -> bool {
+    screen.text().lines().next().is_some_and(|header| header.contains("connected"))
 }
 
 /// A state as the list of applications shows it: the activity pane says `Synced -> Drifted`, which is no state.
@@ -190,6 +198,58 @@ fn the_main_job_from_missing_to_a_revert_is_done_by_keys() {
     assert!(job.console.wait_for_end().success());
     let screen = job.console.screen();
     assert!(!screen.is_alternate() && !screen.cursor_is_hidden(), "the terminal was not given back");
+}
+
+#[test]
+fn a_lost_cluster_keeps_the_last_comparison_and_nothing_can_be_approved_until_it_is_back() {
+    let Some(kubectl) = cluster(1, SUITE) else { return };
+    let namespace = kubectl.namespace("console-lost");
+    let mut world = World::new();
+    let repository = world.repository("platform");
+    let (wire, kubeconfig) = Wire::to_cluster(&kubectl, world.folder());
+    world.cluster(Cluster::new("test", &Kubectl::new(kubeconfig, kubectl.context())));
+    world.application(Application::new("shop", "apps/shop", namespace.name()));
+    // No Deployment: nobody has to make it healthy.
+    repository.commit("add the settings", &[("apps/shop/env.yaml", shop::ENV)]);
+    let console = world.driftdeck().console(&["--write"], Size::DESIGN);
+    let mut job = Job { console, repository, kubectl, namespace, _world: world };
+    job.sees("Missing");
+    job.opens_plan("s", "create 1");
+    job.approves();
+    let namespace = job.namespace.name().to_owned();
+    let patch = ["--type=merge", "--field-manager=kubectl-edit", "--patch", r#"{"data":{"LOG_LEVEL":"trace"}}"#];
+    job.kubectl.run(&[&["patch", "--namespace", &namespace, "configmap/api-env"][..], &patch].concat());
+    job.sees("Drifted");
+    // The answers to this plan's dry-runs are remembered.
+    job.opens_plan("s", "server dry-run 1/1");
+    job.console.press_until("<esc>", "the panes", SHORT, |screen| !screen.contains("─ Plan #"));
+
+    wire.cut();
+    let cut = std::time::Instant::now();
+    job.console.wait_until("the loss in the header", USUAL, |screen| !connected(screen));
+    assert!(cut.elapsed() < std::time::Duration::from_secs(2), "noticed after {:?}", cut.elapsed());
+    job.console.wait_for_row(&["ctx", "lost"], SHORT);
+    // What was known stays, through several new looks at it.
+    job.console.press("r");
+    job.console.press("s");
+    job.console.wait_for_row(&["cluster test: no connection since"], USUAL);
+    let screen = job.console.screen();
+    assert!(screen.contains("server dry-run 0/1") && screen.contains("live not heard of"), "{}", screen.text());
+    job.console.press_until("<esc>", "the panes", SHORT, |screen| !screen.contains("─ Plan #"));
+    let screen = job.console.screen();
+    assert!(screen.row(&["shop", "? Drifted"]).is_some() && screen.contains("drift"), "{}", screen.text());
+    assert!(!screen.contains("cannot be read"), "{}", screen.text());
+
+    wire.mend();
+    let mended = std::time::Instant::now();
+    job.console.wait_until("the link in the header", USUAL, connected);
+    job.sees("Drifted");
+    assert!(mended.elapsed() < std::time::Duration::from_secs(10), "back after {:?}", mended.elapsed());
+    let screen = job.console.screen();
+    assert!(!screen.contains("cannot be read"), "{}", screen.text());
+    job.opens_plan("s", "update 1");
+    job.approves();
+    assert_eq!(job.kubectl.field(&namespace, "configmap/api-env", "/data/LOG_LEVEL"), "info");
 }
 
 #[test]

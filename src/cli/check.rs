@@ -3,7 +3,7 @@
 use super::{
     error::CliError,
     exit::Exit,
-    output::{Output, Style},
+    output::{Output, Style, counted},
     rights,
     session::{Context, Session},
 };
@@ -221,7 +221,12 @@ fn application(view: &ApplicationView) -> CheckItem {
     CheckItem::new(
         subject,
         true,
-        format!("{} objects, state {:?}, health {:?}", comparison.objects.len(), comparison.state, comparison.health),
+        format!(
+            "{}, state {:?}, health {:?}",
+            counted(comparison.objects.len(), "object"),
+            comparison.state,
+            comparison.health
+        ),
     )
 }
 

@@ -246,6 +246,11 @@ fn escaped(text: String) -> String {
     out
 }
 
+/// Returns `1 object`, `2 objects`.
+pub fn counted(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
 /// Writes bytes to standard output.
 ///
 /// # Errors
@@ -274,6 +279,11 @@ mod tests {
         let json_text = escaped(serde_json::to_string(&json!({ "x": hostile })).unwrap());
         assert!(json_text.is_ascii(), "{json_text}");
         assert_eq!(serde_json::from_str::<Value>(&json_text).unwrap()["x"], hostile);
+    }
+
+    #[test]
+    fn one_thing_is_not_plural() {
+        assert_eq!([0, 1, 2].map(|number| counted(number, "object")), ["0 objects", "1 object", "2 objects"]);
     }
 
     #[test]

@@ -113,6 +113,9 @@ fn print(change: &GitChange, out: Output) -> Result<(), CliError> {
     }
     if change.commit.is_some() {
         text.plain(&format!("if applied: {}", counts(&change.plan))).end();
+        if let Some(error) = &change.plan_error {
+            text.put(Style::Yellow, &format!("  not known: {error}")).end();
+        }
     }
     if let Some(url) = &change.url {
         text.plain(&format!("open a pull request: {url}")).end();

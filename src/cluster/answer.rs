@@ -7,6 +7,8 @@ use serde_json::Value;
 use std::time::Duration;
 
 const HIDDEN: &str = "****";
+/// Characters of a message that are kept: the server lists every conflict in it, and they are told one by one.
+const LONGEST_MESSAGE: usize = 2000;
 
 /// Values that an error's text must not repeat: those of the Secret that was sent.
 #[derive(Clone, Debug, Default)]
@@ -133,7 +135,7 @@ pub(super) fn refused(answer: &Refused<'_>) -> ClusterError {
     let words = if words.is_empty() { format!("{}: no reason given", answer.what) } else { words };
     let causes = status.pointer("/details/causes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     // Any of them may be a webhook's own words, which can quote what was sent.
-    let masked = || clean(&answer.mask.hide(&words)).into_owned();
+    let masked = || shown(&answer.mask.hide(&words));
     let retry_after =
         answer.retry_after.or_else(|| status.pointer("/details/retryAfterSeconds").and_then(Value::as_u64));
     match answer.status {
@@ -144,9 +146,7 @@ pub(super) fn refused(answer: &Refused<'_>) -> ClusterError {
             let conflicts: Vec<_> = causes.iter().filter_map(conflict).collect();
             match conflicts.is_empty() {
                 true => ClusterError::Precondition { message: masked() },
-                false => {
-                    ClusterError::Conflicts { message: clean(&answer.mask.hide_values(&words)).into_owned(), conflicts }
-                }
+                false => ClusterError::Conflicts { message: shown(&answer.mask.hide_values(&words)), conflicts },
             }
         }
         422 if causes.iter().any(|cause| cause.get("field").and_then(Value::as_str) == Some("metadata.uid")) => {
@@ -159,6 +159,19 @@ pub(super) fn refused(answer: &Refused<'_>) -> ClusterError {
         429 | 500 | 502 | 503 | 504 => ClusterError::Busy { message: masked(), retry_after },
         code => ClusterError::Other { code, message: masked() },
     }
+}
+
+/// Makes a message fit to be shown.
+fn shown(message: &str) -> String {
+    match message.char_indices().nth(LONGEST_MESSAGE) {
+        Some((end, _)) => format!("{}…", clean(&message[..end])),
+        None => clean(message).into_owned(),
+    }
+}
+
+/// Says whether an HTTP status alone says what a refusal means.
+pub(super) fn is_told_by(status: u16) -> bool {
+    matches!(status, 401 | 403 | 404 | 429 | 502 | 503 | 504)
 }
 
 /// The 500s that are about the object and not about the server.

@@ -14,8 +14,6 @@ use std::sync::{Arc, OnceLock};
 
 /// Bytes of a hash: enough that no two states of one object share it.
 const HASH: usize = 16;
-/// The smallest object that serves as the dictionary of its kind.
-const SAMPLE: usize = 512;
 
 /// One live object, compact. Equal hashes mean equal states; printing it shows no content.
 #[derive(Debug)]
@@ -51,7 +49,7 @@ impl CachedObject {
     pub fn same(&self, other: &Self) -> bool {
         self.content == other.content && self.status == other.status
     }
-    /// Returns the object. It lacks the managedFields entries of subresource `status`, which nothing reads.
+    /// Returns the object. It lacks what managedFields entries of subresource `status` say of the status, which nothing reads.
     ///
     /// # Errors
     /// [`Unreadable`] for one that is nested too deeply.
@@ -96,6 +94,8 @@ pub(super) struct Reader {
     kind: String,
     /// Built-in kinds leave kind and version out of the items of a list.
     header: String,
+    /// Objects of the list that is being read.
+    listed: Option<usize>,
     dictionary: Option<Arc<Dictionary>>,
     text: Vec<u8>,
 }
@@ -106,7 +106,16 @@ impl Reader {
         let api_version = join_api_version(&resource.group, &resource.version);
         let header =
             format!("\"apiVersion\":{},\"kind\":{},", Value::from(api_version), Value::from(resource.kind.as_str()));
-        Self { group: resource.group.clone(), kind: resource.kind.clone(), header, dictionary: None, text: Vec::new() }
+        let (group, kind) = (resource.group.clone(), resource.kind.clone());
+        Self { group, kind, header, listed: None, dictionary: None, text: Vec::new() }
+    }
+    /// Says that a list begins: where it is long, its objects are packed as what they have in common.
+    pub fn list_begins(&mut self) {
+        self.listed = Some(0);
+    }
+    /// Says that it has ended: however many events follow, they are about the same objects.
+    pub fn list_ended(&mut self) {
+        self.listed = None;
     }
     /// Reads one object.
     ///
@@ -148,8 +157,11 @@ impl Reader {
         close(&mut self.text, b'}');
         let name = seen.name.ok_or_else(|| serde_json::Error::missing_field("metadata.name"))?;
         let packed = Packed::text(&self.text, self.dictionary.as_ref());
-        if self.dictionary.is_none() && self.text.len() >= SAMPLE {
-            self.dictionary = Some(Arc::new(Dictionary::of(&self.text)));
+        if let Some(listed) = &mut self.listed {
+            *listed += 1;
+            if *listed == Dictionary::WORTH_IT && self.dictionary.is_none() {
+                self.dictionary = Some(Arc::new(Dictionary::of(&self.text)));
+            }
         }
         let id = ObjectId { group: self.group.clone(), kind: self.kind.clone(), namespace: seen.namespace, name };
         let cached = CachedObject {
@@ -213,7 +225,8 @@ fn metadata(
     Ok(())
 }
 
-/// Passes the entries on but for those of subresource `status`; their times are no content.
+/// Passes the entries on. Those of subresource `status` lose what they say of the status, and are no content: a controller that writes
+/// through it can own other fields too. Times are no content either.
 fn managed_fields(
     name: &Name<'_>,
     json: &RawValue,
@@ -227,6 +240,7 @@ fn managed_fields(
     for entry in entries.unwrap_or_default() {
         let Members(members) = serde_json::from_str(entry.get())?;
         if members.iter().any(|(name, value)| name.0 == "subresource" && value.get() == "\"status\"") {
+            beside_status(&members, text);
             continue;
         }
         let mut hash = Sha256::new();
@@ -243,6 +257,35 @@ fn managed_fields(
     hashes.sort_unstable();
     hashes.iter().for_each(|hash| content.update(hash));
     Ok(())
+}
+
+/// Passes an entry of subresource `status` on without what it says of the status; not at all where that is everything.
+fn beside_status(entry: &[(Name<'_>, &RawValue)], text: &mut Vec<u8>) {
+    let fields = entry.iter().find(|(name, _)| name.0 == "fieldsV1");
+    let Some((_, fields)) = fields else { return };
+    let Ok(Members(mut left)) = serde_json::from_str(fields.get()) else { return };
+    left.retain(|(name, _)| name.0 != "f:status");
+    if left.is_empty() {
+        return;
+    }
+    text.push(b'{');
+    for (name, value) in entry {
+        name.write(text);
+        if name.0 == "fieldsV1" {
+            text.push(b'{');
+            for (name, value) in &left {
+                name.write(text);
+                text.extend_from_slice(value.get().as_bytes());
+                text.push(b',');
+            }
+            close(text, b'}');
+        } else {
+            text.extend_from_slice(value.get().as_bytes());
+        }
+        text.push(b',');
+    }
+    close(text, b'}');
+    text.push(b',');
 }
 
 fn part_of(labels: &RawValue) -> Result<Option<String>, serde_json::Error> {

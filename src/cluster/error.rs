@@ -103,6 +103,18 @@ pub enum ClusterError {
         /// The server's wish, seconds.
         retry_after: Option<u64>,
     },
+    /// The server refuses at such length that it is not known why: ask it by hand.
+    #[error(
+        "{what}: refused with {code} and more than {mebibytes} MiB of reasons; `kubectl apply --server-side` of the object shows them"
+    )]
+    Endless {
+        /// The request.
+        what: String,
+        /// HTTP status.
+        code: u16,
+        /// How much of them is read.
+        mebibytes: usize,
+    },
     /// Anything else the server says.
     #[error("{code}: {message}")]
     Other {

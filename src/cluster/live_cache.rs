@@ -276,6 +276,13 @@ impl LiveCache {
         heard?.into_iter().min().map(|oldest| oldest.elapsed())
     }
 
+    /// Has every watch that is broken tried again soon: the server is there again.
+    pub fn retry(&self) {
+        for watch in self.scopes().watches.values() {
+            watch.retry.notify_one();
+        }
+    }
+
     fn want(&self, follower: u64, interest: Interest, mailbox: &Arc<Mailbox>) {
         let Interest { scopes, objects, part_of } = interest;
         let mut all = self.scopes();

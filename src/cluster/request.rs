@@ -8,7 +8,7 @@ use super::{
 };
 use crate::object::{clean, join_api_version};
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Bytes;
 use kube::client::Body;
 use serde_json::Value;
@@ -17,6 +17,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
+use tokio::sync::Notify;
 
 /// Deadline of a request that names none.
 pub(super) const DEADLINE: Duration = Duration::from_secs(30);
@@ -24,6 +25,8 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(30);
 const TRIES: u32 = 4;
 /// Longest wait between them, whatever the server wishes: the caller shows what it has.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// Longest refusal that is read: one conflict for each field of the largest object that a server stores fits in.
+const LONGEST_REFUSAL: usize = 16 << 20;
 /// Answers larger than this are parsed on a thread that may be busy for a while.
 const LARGE: usize = 256 << 10;
 
@@ -149,12 +152,13 @@ pub(super) struct Transport {
     client: kube::Client,
     server: String,
     lists_by_list: AtomicBool,
+    doubt: Notify,
 }
 
 impl Transport {
     /// Names a client's server.
     pub fn new(client: kube::Client, server: String) -> Self {
-        Self { client, server, lists_by_list: AtomicBool::new(false) }
+        Self { client, server, lists_by_list: AtomicBool::new(false), doubt: Notify::new() }
     }
     /// Says whether a WATCH may be asked to begin with all objects, as far as is known.
     pub fn streams_lists(&self) -> bool {
@@ -195,23 +199,50 @@ impl Transport {
             return Ok(response);
         }
         let (head, body) = response.into_parts();
-        // What the server says about an error is small; a proxy's page need not be.
-        let body =
-            http_body_util::Limited::new(body, 1 << 20).collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+        let status = head.status.as_u16();
+        let body = match self.refusal(body).await? {
+            Some(body) => body,
+            // A proxy's endless page: its words do not matter.
+            None if answer::is_told_by(status) => Bytes::new(),
+            None => {
+                return Err(ClusterError::Endless {
+                    what: call.what(),
+                    code: status,
+                    mebibytes: LONGEST_REFUSAL >> 20,
+                });
+            }
+        };
         let retry_after = head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         Err(answer::refused(&Refused {
             server: &self.server,
             what: &call.what(),
             write: call.method != Method::GET,
             deadline: call.deadline,
-            status: head.status.as_u16(),
+            status,
             retry_after,
             body: &body,
             mask: &call.mask,
         }))
     }
+    /// Reads what the server says about an error. None: there is more of it than is read.
+    async fn refusal(&self, body: Body) -> Result<Option<Bytes>, ClusterError> {
+        match Limited::new(body, LONGEST_REFUSAL).collect().await {
+            Ok(body) => Ok(Some(body.to_bytes())),
+            Err(error) if error.is::<LengthLimitError>() => Ok(None),
+            Err(error) => Err(self.unreachable(error.as_ref())),
+        }
+    }
+    /// Lets whoever keeps an eye on the link know that it may be gone.
+    pub fn doubt(&self) {
+        self.doubt.notify_one();
+    }
+    /// Ends when the link may be gone.
+    pub async fn doubted(&self) {
+        self.doubt.notified().await;
+    }
     /// The error of a connection that broke.
     pub fn unreachable(&self, error: &dyn std::error::Error) -> ClusterError {
+        self.doubt();
         ClusterError::Unreachable { server: self.server.clone(), reason: clean(&causes(error)).into_owned() }
     }
     fn failed(&self, error: &kube::Error) -> ClusterError {
@@ -346,5 +377,44 @@ mod tests {
         headers.append(header::WARNING, "299 - \"v1 Endpoints is \\\"deprecated\\\"\"".parse().unwrap());
         headers.append(header::WARNING, "299 - \"two\"".parse().unwrap());
         assert_eq!(warnings(&headers), ["v1 Endpoints is \"deprecated\"", "two"]);
+    }
+
+    /// A server that gives every request this answer.
+    fn server(status: u16, body: String) -> Transport {
+        let service = tower::service_fn(move |_: Request<Body>| {
+            let answer = Response::builder().status(status).body(Body::from(body.clone().into_bytes())).unwrap();
+            async move { Ok::<_, std::convert::Infallible>(answer) }
+        });
+        Transport::new(kube::Client::new(service, "default"), "https://api".into())
+    }
+
+    #[tokio::test]
+    async fn a_conflict_over_very_many_fields_is_told_whole() {
+        let cause = |index: usize| {
+            serde_json::json!({"reason": "FieldManagerConflict", "message": "conflict with \"hand\" using v1",
+                "field": format!(".data.{index:0>100}")})
+        };
+        let causes: Vec<Value> = (0..12_000).map(cause).collect();
+        let message = "conflicts with \"hand\" using v1:\n".repeat(12_000);
+        let body = serde_json::json!({"message": message, "details": {"causes": causes}}).to_string();
+        assert!(body.len() > 2 << 20, "{}", body.len());
+        match server(409, body).once(&Call::new(Method::PATCH, "/x")).await.err() {
+            Some(ClusterError::Conflicts { message, conflicts }) => {
+                assert_eq!(conflicts.len(), 12_000);
+                assert!(message.starts_with("conflicts with") && message.len() < 4096, "{}", message.len());
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_that_is_too_long_to_be_read_is_not_taken_for_another_one() {
+        let endless = "x".repeat(LONGEST_REFUSAL + 1);
+        for (status, endlessly) in [(409, true), (422, true), (500, true), (403, false), (503, false)] {
+            let error = server(status, endless.clone()).once(&Call::new(Method::PATCH, "/x")).await.err().unwrap();
+            assert_eq!(matches!(error, ClusterError::Endless { .. }), endlessly, "{status}: {error}");
+        }
+        let busy = server(503, endless).once(&Call::get("/x")).await.err().unwrap();
+        assert!(matches!(busy, ClusterError::Busy { .. }), "{busy}");
     }
 }

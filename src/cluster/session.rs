@@ -20,6 +20,8 @@ use tokio::sync::watch;
 const PAGE: &str = "500";
 /// Deadline of the first answer: a server that accepts connections and says nothing is as good as unreachable.
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
+/// Deadline of a ping.
+const PING: Duration = Duration::from_secs(5);
 /// Deadline of one page: a server may take long over many large objects.
 const PAGE_DEADLINE: Duration = Duration::from_secs(60);
 
@@ -106,8 +108,12 @@ impl Session {
     /// [`ClusterError::Unreachable`] and the like.
     pub async fn ping(&self) -> Result<Duration, ClusterError> {
         let sent = Instant::now();
-        self.transport().once(&Call::get("/version").deadline(Duration::from_secs(10))).await?;
+        self.transport().once(&Call::get("/version").deadline(PING)).await?;
         Ok(sent.elapsed())
+    }
+    /// Ends when a request or a watch found nobody at the other end: the link may be gone, [`Session::ping`] tells.
+    pub async fn doubted(&self) {
+        self.transport().doubted().await;
     }
     /// What the server serves, as last discovered.
     pub fn catalog(&self) -> Arc<Catalog> {

@@ -113,7 +113,11 @@ impl Watched {
                     if started.elapsed() > LIVED {
                         backoff.reset();
                     }
-                    sleep(backoff.next()).await;
+                    let wait = backoff.next();
+                    tokio::select! {
+                        () = sleep(wait) => {}
+                        () = self.retry.notified() => {}
+                    }
                 }
             }
         }
@@ -228,7 +232,9 @@ impl Watched {
         }
         let wait = if refused { REFUSED + Duration::from_secs(random(10)) } else { backoff.next() };
         let asked = async {
-            sleep(ASKED.min(wait)).await;
+            if refused {
+                sleep(ASKED).await;
+            }
             self.retry.notified().await;
         };
         tokio::select! {

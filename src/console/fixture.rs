@@ -417,6 +417,7 @@ pub fn git_change(pushed: bool) -> Arc<GitChange> {
         files: vec![file("apps/shop/api/deployment.yaml", FileStatus::Modified)],
         conflicts: Vec::new(),
         plan: Counts { update: 1, unchanged: 20, ..Counts::default() },
+        plan_error: None,
         author: "Jane Doe <jane@example.com>".into(),
         message: "Revert \"bump api to 1.9.0\"\n\nThis reverts commit 9f3c1e2.\n".into(),
     })

@@ -4,7 +4,7 @@ use super::{
     application::{Application, At, Source, blocking},
     approval::Refusal,
     compare,
-    comparison::Action,
+    comparison::{Action, Comparison},
     error::EngineError,
     examine::Look,
     fleet::ActivityKind,
@@ -16,7 +16,7 @@ use super::{
 use crate::{
     cluster::{RecordHead, Session},
     git::{Commit, CommitId, HistoryOptions, Mirror, Reverted},
-    object::{ObjectId, PackedManifest, clean},
+    object::{ObjectId, PackedManifest, Severity, clean},
     render::Rendered,
 };
 use std::{
@@ -50,7 +50,10 @@ impl Application {
             Ok((commits, read.refs()?))
         })
         .await?;
-        let ledger = self.known_ledger(session.as_ref()).await;
+        let ledger = match &session {
+            Some(session) => self.known_ledger(session).await,
+            None => Arc::default(),
+        };
         let rows = rows(commits, &refs, &ledger, self.state_namespace().unwrap_or_default());
         Ok(History { application: self.section.name.clone(), commits: rows })
     }
@@ -87,7 +90,10 @@ impl Application {
             },
             Err(error) => LiveEffect { error: Some(error.to_string()), ..LiveEffect::default() },
         };
-        let ledger = self.known_ledger(session.as_ref().ok()).await;
+        let ledger = match &session {
+            Ok(session) => self.known_ledger(session).await,
+            Err(_) => Arc::default(),
+        };
         let message = clean(&commit.message).into_owned();
         let namespace = self.state_namespace().unwrap_or_default().to_owned();
         let row = rows(vec![commit], &refs, &ledger, &namespace).remove(0);
@@ -124,6 +130,7 @@ impl Application {
             files: vec![],
             conflicts: vec![],
             plan: Counts::default(),
+            plan_error: None,
             author: String::new(),
             message: String::new(),
         };
@@ -136,9 +143,15 @@ impl Application {
                 change.commit = Some(id);
                 self.describe(&mirror, id, &mut change).await?;
                 let look = Look { prune: self.section.prune, ..Look::default() };
-                // Without a cluster the commit can still be judged by its files.
-                if let Ok(examined) = self.examine(&At::Commit(id), look).await {
-                    change.plan = effect_counts(examined.comparison.objects.iter().map(|object| object.action));
+                match self.examine(&At::Commit(id), look).await {
+                    Ok(examined) => {
+                        let Comparison { objects, issues, .. } = examined.comparison;
+                        change.plan = effect_counts(objects.iter().map(|object| object.action));
+                        let error = issues.into_iter().find(|issue| issue.severity == Severity::Error);
+                        change.plan_error = error.map(|error| error.message);
+                    }
+                    // Without a cluster the commit can still be judged by its files.
+                    Err(error) => change.plan_error = Some(error.to_string()),
                 }
             }
         }
@@ -203,6 +216,7 @@ impl Application {
             files: vec![],
             conflicts: vec![],
             plan: Counts::default(),
+            plan_error: None,
             author: String::new(),
             message: String::new(),
         };
@@ -262,10 +276,11 @@ impl Application {
         self.cluster.fact().borrow().session.clone()
     }
 
-    async fn known_ledger(&self, session: Option<&Session>) -> Arc<Ledger> {
-        match (session, self.state_namespace()) {
-            (Some(session), Some(namespace)) => self.ledger.read(session, namespace).await,
-            _ => Arc::default(),
+    /// Returns the application's state in the cluster, as far as it is known.
+    pub(in crate::engine) async fn known_ledger(&self, session: &Session) -> Arc<Ledger> {
+        match self.state_namespace() {
+            Some(namespace) => self.ledger.last_known(session, namespace, self.cluster.when_lost()).await,
+            None => Arc::default(),
         }
     }
 
@@ -361,7 +376,7 @@ fn rendered_changes(before: Option<&Rendered>, after: &Rendered, namespace: Opti
     let ids: BTreeSet<&ObjectId> = before.keys().chain(after.keys()).collect();
     ids.into_iter()
         .filter_map(|id| match (before.get(id), after.get(id)) {
-            (Some(before), Some(after)) if before.surely_same_body(after) => None,
+            (Some(before), Some(after)) if before.same_body(after) => None,
             (before, after) => {
                 let (before, after) = (before.map(PackedManifest::read), after.map(PackedManifest::read));
                 compare::rendered(before.as_ref(), after.as_ref())

@@ -4,14 +4,14 @@ use super::{
     comparison::{Action, ApplicationState, Change, ChangeOrigin, ObjectComparison, ObjectState, Side, Sides},
     desired::DesiredObject,
     extras,
-    field::{contains, follow, pointer_of},
+    field::{ByField, contains, follow, pointer_of},
     order::{hook_annotation, keeps_itself},
     predict::{Predicted, created},
 };
 use crate::{
     cluster::{CachedObject, Conflict, FIELD_MANAGER, Health, HealthStatus, LiveObject, health},
     config::Extras,
-    merge::{FieldChange, Op, Schemas, changes, owners},
+    merge::{FieldChange, Op, Ownership, Schemas, changes},
     object::{Manifest, Mask, ObjectId, Origin, PackedManifest, Pointer, is_secret, mask_pair, mask_secret},
 };
 use serde_json::Value;
@@ -99,12 +99,17 @@ pub(in crate::engine) fn object(seen: Seen<'_>) -> ObjectComparison {
         let desired = if fields.is_empty() { Arc::clone(&live) } else { Side::new(after) };
         Sides { live: Some(live), desired: Some(desired) }
     };
+    let conflicts = terms.conflicts.iter();
     let attribute = Attribution {
         live: body,
+        ownership: Ownership::read(body),
         predicted: after,
         manifest: seen.manifest,
-        base: seen.base.filter(|_| !fields.is_empty()).map(|base| Base { applied: base, stored: created(seen.schemas, base) }),
-        conflicts: &terms.conflicts,
+        base: seen
+            .base
+            .filter(|_| !fields.is_empty())
+            .map(|base| Base { applied: base, stored: created(seen.schemas, base) }),
+        conflicts: conflicts.map(|conflict| (pointer_of(&conflict.field, after), conflict)).collect(),
         id: manifest.id.clone(),
     };
     out.changes = fields.into_iter().map(|field| attribute.change(field)).collect();
@@ -113,7 +118,7 @@ pub(in crate::engine) fn object(seen: Seen<'_>) -> ObjectComparison {
         out.state = ObjectState::Changed;
         out.action = Action::Update;
     }
-    let spelled = spellings(&seen, &attribute, &out.changes);
+    let spelled = spellings(&seen, &attribute, &terms.conflicts, &out.changes);
     if let Some(first) = spelled.first()
         && out.changes.is_empty()
     {
@@ -131,20 +136,16 @@ pub(in crate::engine) fn object(seen: Seen<'_>) -> ObjectComparison {
 }
 
 /// Conflicts about values that would not change: only the spelling differs (`0.1` and `100m`), or the server's defaults do.
-fn spellings(seen: &Seen<'_>, attribute: &Attribution<'_>, changes: &[Change]) -> Vec<Change> {
-    let conflicts = attribute.conflicts.iter();
+fn spellings(seen: &Seen<'_>, attribute: &Attribution<'_>, conflicts: &[Conflict], changes: &[Change]) -> Vec<Change> {
+    let changed: ByField<()> = changes.iter().map(|change| (Pointer::from(change.path.as_str()), ())).collect();
     let pointers: BTreeSet<Pointer> = conflicts
+        .iter()
         .map(|conflict| pointer_of(&conflict.field, seen.body))
         .filter(|pointer| !pointer.0.is_empty())
         .collect();
     pointers
         .into_iter()
-        .filter(|pointer| {
-            !changes.iter().any(|change| {
-                let changed = Pointer::from(change.path.as_str());
-                pointer.covers(&changed) || changed.covers(pointer)
-            })
-        })
+        .filter(|pointer| changed.about(pointer).next().is_none())
         .filter_map(|pointer| {
             let live = pointer.get(seen.body)?.clone();
             let desired = follow(&pointer, seen.body, attribute.manifest)?.clone();
@@ -385,10 +386,11 @@ fn describe_live(out: &mut ObjectComparison, uid: &str, resource_version: &str, 
 /// Everything that is needed to say where a change comes from.
 struct Attribution<'a> {
     live: &'a Value,
+    ownership: Ownership<'a>,
     predicted: &'a Value,
     manifest: &'a Value,
     base: Option<Base<'a>>,
-    conflicts: &'a [Conflict],
+    conflicts: ByField<&'a Conflict>,
     id: ObjectId,
 }
 
@@ -404,7 +406,7 @@ impl Attribution<'_> {
     fn change(&self, field: FieldChange) -> Change {
         let mut change = unattributed(&self.id, field.clone(), is_secret(self.live));
         // Additions have no live value, so nobody wrote it.
-        let writers = if field.op == Op::Add { Vec::new() } else { owners(self.live, &field.live_path) };
+        let writers = if field.op == Op::Add { Vec::new() } else { self.ownership.owners(&field.live_path) };
         let ours = |manager: &str, operation: &str| manager == FIELD_MANAGER && operation == "Apply";
         let theirs = writers.iter().find(|owner| !ours(&owner.manager, &owner.operation));
         change.origin = self.origin(&field, theirs.is_some());
@@ -415,15 +417,7 @@ impl Attribution<'_> {
             change.subresource.clone_from(&writer.subresource);
             change.time.clone_from(&writer.time);
         }
-        change.conflicts = self
-            .conflicts
-            .iter()
-            .filter(|conflict| {
-                let pointer = pointer_of(&conflict.field, self.predicted);
-                pointer.covers(&field.path) || field.path.covers(&pointer)
-            })
-            .cloned()
-            .collect();
+        change.conflicts = self.conflicts.about(&field.path).copied().cloned().collect();
         change
     }
 
@@ -499,7 +493,7 @@ mod tests {
             verbs: vec!["list".into()],
         };
         let manifest = PackedManifest::new(manifest).unwrap();
-        DesiredObject { manifest, wave: 0, hash: String::new(), resource: Ok(resource), needs: vec![] }
+        DesiredObject { manifest, wave: 0, hash: String::new(), resource: Ok(Arc::new(resource)), needs: vec![] }
     }
 
     fn live(mut body: Value) -> (Live, Value) {

@@ -1,7 +1,7 @@
 //! The desired objects of one application on one cluster: rendered manifests placed into their namespaces, bound to the kinds
 //! that the cluster serves, with hooks set apart.
 
-use super::order::{Place, hook_annotation, is_provider, needs, places, wave};
+use super::order::{Place, hook_annotation, is_provider, kind_rank, needs, places, wave};
 use crate::{
     cluster::{Catalog, Resource},
     object::{Issue, Manifest, ObjectId, PackedManifest, canonical_json, sha256_hex},
@@ -26,7 +26,7 @@ pub(in crate::engine) struct DesiredObject {
     /// SHA-256 of the canonical bytes.
     pub hash: String,
     /// Where requests go, or why there is no such place.
-    pub resource: Result<Resource, String>,
+    pub resource: Result<Arc<Resource>, String>,
     /// Objects of the same application that have to be there first (its Namespace, its CRD).
     pub needs: Vec<ObjectId>,
 }
@@ -51,8 +51,8 @@ pub(in crate::engine) struct Desired {
 /// In which order the objects are applied.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Order {
-    /// By identity.
-    pub places: BTreeMap<ObjectId, Place>,
+    /// The wave in which each object is applied, in source order.
+    waves: Vec<i32>,
     /// The rank of each object, in source order.
     pub ranks: Vec<usize>,
     /// The objects' indices, sorted by identity.
@@ -70,6 +70,15 @@ pub(in crate::engine) fn place(
     let mut desired = Desired { rendered: Arc::clone(rendered), issues: rendered.issues.clone(), ..Desired::default() };
     let own_kinds = own_kinds(&rendered.manifests);
     let mut seen: BTreeMap<ObjectId, String> = BTreeMap::new();
+    // Thousands of objects are of a handful of kinds.
+    let mut resources: Vec<Arc<Resource>> = Vec::new();
+    let mut shared = |resource: Resource| match resources.iter().find(|known| ***known == resource) {
+        Some(known) => Arc::clone(known),
+        None => {
+            resources.push(Arc::new(resource));
+            Arc::clone(&resources[resources.len() - 1])
+        }
+    };
     for packed in &rendered.manifests {
         let mut manifest = packed.read();
         if let Some(hook) = hook_annotation(&manifest) {
@@ -124,8 +133,9 @@ pub(in crate::engine) fn place(
             desired.providers.push(manifest.clone());
         }
         let (wave, hash) = (wave(&manifest), sha256_hex(canonical_json(&manifest.body)));
-        match PackedManifest::new(manifest) {
+        match packed.like(manifest) {
             Ok(manifest) => {
+                let resource = resource.map(&mut shared);
                 desired.objects.push(Arc::new(DesiredObject { manifest, wave, hash, resource, needs: vec![] }));
             }
             // It was packed before.
@@ -173,6 +183,11 @@ impl Desired {
         let found = order.by_id.binary_search_by(|index| self.objects[*index].manifest.id.cmp(id)).ok()?;
         order.by_id.get(found).copied()
     }
+    /// Returns where an object stands in the order.
+    pub(in crate::engine) fn place(&self, id: &ObjectId) -> Option<Place> {
+        let wave = *self.order().waves.get(self.position(id)?)?;
+        Some(Place { wave, rank: kind_rank(&id.group_kind()), id: id.clone() })
+    }
     /// Returns the order in which its objects are applied.
     pub(in crate::engine) fn order(&self) -> Arc<Order> {
         let order = || {
@@ -186,7 +201,8 @@ impl Desired {
                 ranks[*index] = rank;
             }
             sorted.sort_by(|a, b| self.objects[*a].manifest.id.cmp(&self.objects[*b].manifest.id));
-            Arc::new(Order { places, ranks, by_id: sorted })
+            let waves = (0..self.objects.len()).map(|index| place(&index).map_or(0, |place| place.wave)).collect();
+            Arc::new(Order { waves, ranks, by_id: sorted })
         };
         Arc::clone(self.order.get_or_init(order))
     }

@@ -10,6 +10,7 @@ use super::{
     ledger::Ledger,
     order::keeps_itself,
     results::Found,
+    target::Lost,
 };
 use crate::{
     cluster::{
@@ -38,6 +39,8 @@ pub(in crate::engine) struct Look {
     pub fresh: bool,
     /// Ask the server about everything that a sync would change.
     pub verify: bool,
+    /// Ask even about what it has answered before: what is known of the live side may be old.
+    pub anew: bool,
     /// Show what is being done.
     pub show: bool,
     /// Whether objects gone from Git count as prunes.
@@ -73,6 +76,8 @@ pub(in crate::engine) struct Examined {
     pub session: Session,
     /// The application's state in the cluster.
     pub ledger: Arc<Ledger>,
+    /// The link was lost when this was looked at: nothing of it is verified.
+    pub lost: Option<Lost>,
 }
 
 impl Application {
@@ -86,20 +91,27 @@ impl Application {
                 self.show(work);
             }
         };
-        show(Work::Waiting(format!("repository {}", self.section.repository)));
-        let source = self.source(at, look.fresh).await?;
-        show(Work::Waiting(format!("cluster {}", self.section.cluster)));
-        let session = self.session().await?;
-        show(Work::Rendering);
-        let desired = self.desired(&source, &session).await?;
         let configured = *at == At::Configured;
+        let git = async {
+            show(Work::Waiting(format!("repository {}", self.section.repository)));
+            let source = self.source(at, look.fresh).await?;
+            show(Work::Waiting(format!("cluster {}", self.section.cluster)));
+            let session = self.session().await?;
+            show(Work::Rendering);
+            let desired = self.desired(&source, &session).await?;
+            Ok::<_, EngineError>((source, session, desired))
+        };
+        // Meanwhile the cluster is asked for what it remembers of the application.
+        let ((source, session, desired), remembered) =
+            tokio::try_join!(git, async { Ok(self.remembered(configured, look).await) })?;
+        let (lost, ledger) = match remembered {
+            Some(remembered) => remembered,
+            // The cluster was reached only since.
+            None => self.remembered(configured, look).await.unwrap_or_default(),
+        };
         if configured {
             self.claims.claim(&self.section.name, Some((session.cluster_id(), desired.ids())));
         }
-        let ledger = match self.state_namespace() {
-            Some(namespace) => self.ledger.read(&session, namespace).await,
-            None => Arc::default(),
-        };
         let mut scopes = self.scopes(&desired, &ledger, &session.catalog());
         if !scopes.unserved.is_empty() && self.cluster.may_rediscover() && self.follow_up_discovery(&session).await {
             scopes = self.scopes(&desired, &ledger, &session.catalog());
@@ -117,15 +129,45 @@ impl Application {
                 Some(passing)
             }
         };
-        first_answers(session.live(), &scopes.all).await;
+        tokio::select! {
+            () = first_answers(session.live(), &scopes.all) => {}
+            _ = self.cluster.when_lost() => {}
+        }
         let snapshots = scopes.all.iter().map(|scope| (scope, session.live().snapshot(scope))).collect();
         let live = self.live_sides(&desired, &snapshots, &session).await;
+        let look = Look {
+            verify: look.verify && lost.is_none(),
+            anew: look.verify && snapshots.values().any(|snapshot| stale(snapshot).is_some()),
+            ..look
+        };
         let found = self.found(&desired, live, &ledger, &session, look, configured).await;
         let extras = self.extras(&desired, &scopes, &snapshots, look.prune);
         let objects = listed(&desired, &found, &extras);
         let comparison = self.comparison(objects, &desired, &source, &ledger, &session, &scopes, &snapshots);
         drop(snapshots);
-        Ok(Examined { comparison, desired, source, found, extras, session, ledger })
+        Ok(Examined { comparison, desired, source, found, extras, session, ledger, lost })
+    }
+
+    /// Reads the application's state in the cluster; none: there is no session yet. What its inventory names is watched from then on, if nothing is yet: most of it will be
+    /// needed, and the server can list it while manifests are rendered.
+    async fn remembered(&self, configured: bool, look: Look) -> Option<(Option<Lost>, Arc<Ledger>)> {
+        let session = self.session().await.ok()?;
+        // What is verified is verified now.
+        let lost = match look.verify {
+            true => self.cluster.look_for_loss(&session).await,
+            false => self.cluster.lost(),
+        };
+        let ledger = match self.state_namespace() {
+            Some(namespace) if look.verify && lost.is_none() => self.ledger.read(&session, namespace).await,
+            Some(_) => self.known_ledger(&session).await,
+            None => Arc::default(),
+        };
+        if configured && self.follower().is_none() {
+            let scopes = self.scopes(&Desired::default(), &ledger, &session.catalog()).all;
+            let objects = Some(Arc::default());
+            self.follow_live(session.live(), Interest { scopes, objects, part_of: None });
+        }
+        Some((lost, ledger))
     }
 
     #[allow(clippy::too_many_arguments)] // everything that was looked at
@@ -156,6 +198,8 @@ impl Application {
             let now = config::now();
             now.checked_sub(since).unwrap_or(now)
         });
+        let lost_since = self.cluster.lost().map(|lost| lost.since);
+        let stale_since = [stale_since, ledger.stale_since, lost_since].into_iter().flatten().min();
         let inventory = ledger.inventory.as_ref();
         let annotation = |key: &str| inventory.and_then(|inventory| inventory.annotations.get(key)).cloned();
         let last = ledger.last_applied();
@@ -187,7 +231,7 @@ impl Application {
         let mut all: BTreeSet<Scope> = BTreeSet::new();
         let mut last: Option<(&Resource, Option<&str>)> = None;
         for object in &desired.objects {
-            let Some(resource) = served(object.resource.as_ref().ok()) else { continue };
+            let Some(resource) = served(object.resource.as_deref().ok()) else { continue };
             let here = (resource, object.manifest.id.namespace.as_deref());
             if last.replace(here) != Some(here) {
                 all.insert(Scope { resource: resource.clone(), namespace: object.manifest.id.namespace.clone() });
@@ -245,7 +289,7 @@ impl Application {
                 )));
                 continue;
             }
-            let Some(resource) = served(object.resource.as_ref().ok()) else {
+            let Some(resource) = served(object.resource.as_deref().ok()) else {
                 sides.push(Live::Absent);
                 continue;
             };

@@ -2,6 +2,7 @@
 
 use crate::object::Pointer;
 use serde_json::Value;
+use std::{collections::BTreeMap, ops::Bound};
 
 /// Keys by which Kubernetes' lists tell their items apart, tried in this order.
 const ITEM_KEYS: &[&str] =
@@ -58,6 +59,30 @@ pub(in crate::engine) fn pointer_of(field: &str, root: &Value) -> Pointer {
         pointer = pointer.child(segment);
     }
     pointer
+}
+
+/// Things by the fields that they are about; those at, above and below a field are found without a look at the others.
+pub(in crate::engine) struct ByField<T>(BTreeMap<Vec<String>, Vec<T>>);
+
+impl<T> FromIterator<(Pointer, T)> for ByField<T> {
+    fn from_iter<I: IntoIterator<Item = (Pointer, T)>>(all: I) -> Self {
+        let mut by_field: BTreeMap<Vec<String>, Vec<T>> = BTreeMap::new();
+        for (pointer, one) in all {
+            by_field.entry(pointer.0).or_default().push(one);
+        }
+        Self(by_field)
+    }
+}
+
+impl<T> ByField<T> {
+    /// Returns what is about this field, a part of it, or what it is a part of.
+    pub(in crate::engine) fn about(&self, pointer: &Pointer) -> impl Iterator<Item = &T> {
+        let path = pointer.0.as_slice();
+        let above = (0..path.len()).filter_map(move |length| self.0.get(&path[..length]));
+        let below = self.0.range::<[String], _>((Bound::Included(path), Bound::Unbounded));
+        let below = below.take_while(move |(at, _)| at.starts_with(path)).map(|(_, things)| things);
+        above.chain(below).flatten()
+    }
 }
 
 fn step<'a>(value: &'a Value, segment: &str) -> Option<&'a Value> {
@@ -136,5 +161,24 @@ mod tests {
         assert!(contains(&live, &json!({"a": 1, "l": [{"x": 1}]})));
         assert!(!contains(&live, &json!({"a": 2})));
         assert!(!contains(&live, &json!({"l": []})));
+    }
+
+    #[test]
+    fn what_is_about_a_field_is_found_above_at_and_below_it() {
+        let fields = ["/a", "/a/b", "/a/b/c", "/a/b/c/d", "/a/bb", "/b", "/"];
+        let all: ByField<&str> = fields.into_iter().map(|field| (Pointer::from(field), field)).collect();
+        let about = |field: &str| all.about(&Pointer::from(field)).copied().collect::<Vec<_>>();
+        for field in ["/a/b", "/a/b/c/d/e", "/b", "/c", ""] {
+            let pointer = Pointer::from(field);
+            let related = |other: &&str| {
+                let other = Pointer::from(*other);
+                other.covers(&pointer) || pointer.covers(&other)
+            };
+            let mut expected: Vec<&str> = fields.into_iter().filter(related).collect();
+            let mut found = about(field);
+            expected.sort_unstable();
+            found.sort_unstable();
+            assert_eq!(found, expected, "{field}");
+        }
     }
 }

@@ -127,6 +127,9 @@ pub struct GitChange {
     pub conflicts: Vec<String>,
     /// Steps that applying it would take.
     pub plan: Counts,
+    /// Why these are not known, or not all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan_error: Option<String>,
     /// Author and signer, as they stand in the commit, for the screen.
     #[serde(skip)]
     pub author: String,

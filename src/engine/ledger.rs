@@ -1,16 +1,18 @@
 //! What the cluster remembers of an application: its inventory, the records of its syncs, who holds its Lease; and the base of each
 //! object, which is what was last applied of it.
 
-use super::fleet::LastSync;
+use super::{fleet::LastSync, target::Lost};
 use crate::{
     cluster::{ClusterError, Inventory, LeaseState, RecordHead, Session, lease, record},
+    config,
     object::ObjectId,
 };
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -30,11 +32,36 @@ pub(in crate::engine) struct Ledger {
     pub lease: Option<LeaseState>,
     /// What could not be read, in words.
     pub problems: Vec<String>,
+    /// Why the cluster could not be asked about all of it: what is missing may be there.
+    pub unanswered: Option<Arc<ClusterError>>,
+    /// Since when the cluster could not be asked: this is the last reading before.
+    pub stale_since: Option<Timestamp>,
     /// The inventory could not be read: members are unknown, so nothing may be pruned or written.
     pub inventory_unreadable: bool,
 }
 
 impl Ledger {
+    /// What there is to say when the cluster cannot be asked.
+    fn unread(lost: &Lost) -> Self {
+        Self {
+            problems: vec![format!("the inventory cannot be read: {lost}")],
+            inventory_unreadable: true,
+            unanswered: Some(Arc::clone(&lost.error)),
+            stale_since: Some(lost.since),
+            ..Self::default()
+        }
+    }
+    fn problem(&mut self, what: &str, error: ClusterError) {
+        self.problems.push(format!("{what} cannot be read: {error}"));
+        // These are answers, and the same ones will come again.
+        let answered = matches!(
+            error,
+            ClusterError::Forbidden { .. } | ClusterError::ForeignInventory { .. } | ClusterError::Invalid { .. }
+        );
+        if !answered {
+            self.unanswered.get_or_insert_with(|| Arc::new(error));
+        }
+    }
     /// Returns the newest record as screens show it.
     pub(in crate::engine) fn last_sync(&self) -> Option<LastSync> {
         self.records.first().map(|head| LastSync {
@@ -74,10 +101,19 @@ fn outcome(head: &RecordHead) -> Option<super::Outcome> {
 /// Bodies of objects, by identity.
 pub(in crate::engine) type Objects = Arc<BTreeMap<ObjectId, Value>>;
 
+/// The last reading that was answered.
+#[derive(Default)]
+struct Latest {
+    ledger: Option<Arc<Ledger>>,
+    /// None: it has to be read again.
+    read_at: Option<Instant>,
+    failing_since: Option<Timestamp>,
+}
+
 /// Where an application's state is read and remembered.
 pub(in crate::engine) struct LedgerReader {
     application: String,
-    latest: Mutex<Option<(Instant, Arc<Ledger>)>>,
+    latest: Mutex<Latest>,
     payloads: Mutex<HashMap<String, Objects>>,
 }
 
@@ -89,22 +125,30 @@ impl LedgerReader {
 
     /// Returns the newest record that has been read, with its outcome.
     pub(in crate::engine) fn newest_record(&self) -> Option<String> {
-        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        let head = latest.as_ref()?.1.records.first()?;
+        let latest = self.latest();
+        let head = latest.ledger.as_ref()?.records.first()?;
         Some(format!("{} {:?}", head.name, head.outcome))
     }
 
-    /// Forgets the last reading, after a write of our own.
+    /// Has the state read again the next time, after a write of our own.
     pub(in crate::engine) fn forget(&self) {
-        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.latest().read_at = None;
+    }
+
+    fn latest(&self) -> MutexGuard<'_, Latest> {
+        // The worst that a panic can leave is an older reading.
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads the state, or returns a reading that is not older than a few seconds.
     pub(in crate::engine) async fn read(&self, session: &Session, namespace: &str) -> Arc<Ledger> {
-        if let Some((at, ledger)) = self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone()
-            && at.elapsed() < FRESH_FOR
         {
-            return ledger;
+            let latest = self.latest();
+            if let (Some(ledger), Some(at)) = (&latest.ledger, latest.read_at)
+                && at.elapsed() < FRESH_FOR
+            {
+                return Arc::clone(ledger);
+            }
         }
         let (inventory, records, lease) = tokio::join!(
             Inventory::read(session, namespace, &self.application),
@@ -117,23 +161,63 @@ impl LedgerReader {
             Err(ClusterError::NotFound { .. }) => {}
             Err(error) => {
                 ledger.inventory_unreadable = true;
-                ledger.problems.push(format!("the inventory cannot be read: {error}"));
+                ledger.problem("the inventory", error);
             }
         }
         match records {
             Ok(records) => ledger.records = records,
             Err(ClusterError::NotFound { .. }) => {}
-            Err(error) => ledger.problems.push(format!("the records cannot be read: {error}")),
+            Err(error) => ledger.problem("the records", error),
         }
         match lease {
             Ok(lease) => ledger.lease = lease,
             // Without rights on Leases the holder is unknown; approvals still need the digests to hold.
             Err(lease::LeaseError::Forbidden(_)) => {}
+            Err(lease::LeaseError::Cluster(error)) => ledger.problem("the Lease", error),
             Err(error) => ledger.problems.push(format!("the Lease cannot be read: {error}")),
         }
         let ledger = Arc::new(ledger);
-        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), Arc::clone(&ledger)));
+        self.keep(&ledger);
         ledger
+    }
+
+    /// Keeps a reading; not one that lacks what the cluster may well have.
+    fn keep(&self, ledger: &Arc<Ledger>) {
+        let mut latest = self.latest();
+        *latest = match &ledger.unanswered {
+            None => Latest { ledger: Some(Arc::clone(ledger)), read_at: Some(Instant::now()), failing_since: None },
+            Some(_) => Latest {
+                ledger: latest.ledger.take(),
+                read_at: None,
+                failing_since: latest.failing_since.or_else(|| Some(config::now())),
+            },
+        };
+    }
+
+    /// As [`Self::read`] for what is only shown: while the cluster does not answer, the last reading that it gave, which says that it is old.
+    /// `lost` ends when the link is lost.
+    pub(in crate::engine) async fn last_known(
+        &self,
+        session: &Session,
+        namespace: &str,
+        lost: impl Future<Output = Lost>,
+    ) -> Arc<Ledger> {
+        let ledger = tokio::select! {
+            biased;
+            lost = lost => Arc::new(Ledger::unread(&lost)),
+            ledger = self.read(session, namespace) => ledger,
+        };
+        if ledger.unanswered.is_none() {
+            return ledger;
+        }
+        let latest = self.latest();
+        match &latest.ledger {
+            Some(known) => {
+                let since = ledger.stale_since.or(latest.failing_since);
+                Arc::new(Ledger { stale_since: since.or_else(|| Some(config::now())), ..Ledger::clone(known) })
+            }
+            None => ledger,
+        }
     }
 
     /// Returns what was last applied of each of these objects, as far as it can be read. Values of Secrets are not kept, so
@@ -191,5 +275,49 @@ impl LedgerReader {
                 None
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(error: ClusterError) -> Arc<Ledger> {
+        let mut ledger = Ledger::default();
+        ledger.problem("the records", error);
+        Arc::new(ledger)
+    }
+
+    fn unreachable() -> ClusterError {
+        ClusterError::Unreachable { server: "https://api".into(), reason: "refused".into() }
+    }
+
+    #[test]
+    fn a_reading_that_the_cluster_did_not_answer_is_neither_kept_nor_replaces_the_last_good_one() {
+        let reader = LedgerReader::new("shop");
+        let good = Arc::new(Ledger::default());
+        reader.keep(&good);
+        assert!(reader.latest().read_at.is_some());
+        reader.keep(&failed(unreachable()));
+        let since = reader.latest().failing_since;
+        assert!(since.is_some());
+        reader.keep(&failed(unreachable()));
+        let latest = reader.latest();
+        assert!(latest.ledger.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, &good)));
+        assert_eq!(
+            (latest.read_at, latest.failing_since),
+            (None, since),
+            "it is read again, and failing since the first time"
+        );
+    }
+
+    #[test]
+    fn a_refusal_is_an_answer_and_is_kept() {
+        let reader = LedgerReader::new("shop");
+        let refused = failed(ClusterError::Forbidden { message: "may not list secrets".into() });
+        reader.keep(&refused);
+        let latest = reader.latest();
+        assert!(latest.ledger.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, &refused)) && latest.read_at.is_some());
+        assert_eq!(refused.problems, ["the records cannot be read: may not list secrets"]);
     }
 }

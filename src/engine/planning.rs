@@ -43,7 +43,7 @@ impl Application {
             None => At::Configured,
         };
         let prune = choices.prune.unwrap_or(self.section.prune);
-        let look = Look { fresh: true, verify: true, show: false, prune };
+        let look = Look { fresh: true, verify: true, prune, ..Look::default() };
         let examined = self.examine(&at, look).await?;
         self.check_choices(choices, &examined)?;
         Ok(self.bind(choices, examined, prune).await)
@@ -96,7 +96,8 @@ impl Application {
 
         let verified = |step: &BoundStep| {
             let predicted = || examined.found(&step.id)?.predicted.as_ref();
-            step.action == Action::Prune || matches!(predicted(), Some(Predicted::Verified(_)))
+            examined.lost.is_none()
+                && (step.action == Action::Prune || matches!(predicted(), Some(Predicted::Verified(_))))
         };
         let visible: Vec<Step> = steps
             .iter()
@@ -221,7 +222,10 @@ impl Application {
         let Some(state_namespace) = self.state_namespace() else {
             return Some("there is no place for inventory and records: set `namespace` or `state_namespace` in the application's section".into());
         };
-        if examined.ledger.inventory_unreadable {
+        if let Some(lost) = examined.lost.clone().or_else(|| self.cluster.lost()) {
+            return Some(lost.to_string());
+        }
+        if examined.ledger.inventory_unreadable || examined.ledger.unanswered.is_some() {
             return Some(examined.ledger.problems.join("; "));
         }
         for (object, found) in examined.desired.objects.iter().zip(&examined.found) {
@@ -330,11 +334,11 @@ impl Application {
 
 fn bound_step(object: &DesiredObject, action: Action, examined: &Examined) -> Option<BoundStep> {
     let id = object.manifest.id.clone();
-    let resource: Resource = object.resource.clone().ok()?;
+    let resource = Resource::clone(object.resource.as_ref().ok()?);
     let found = examined.found(&id)?;
     let live = found.mark(object);
     let conflicts = found.predicted.as_ref().and_then(Predicted::terms).map(|terms| terms.conflicts.clone());
-    let place = examined.desired.order().places.get(&id)?.clone();
+    let place = examined.desired.place(&id)?;
     let (body, conflicts) = (found.body(object), conflicts.unwrap_or_default());
     Some(BoundStep { id, resource, action, place, body, left_alone: found.left_alone.clone(), live, conflicts })
 }

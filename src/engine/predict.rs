@@ -4,7 +4,7 @@
 
 use super::{approval::live_digest, bounded::IN_FLIGHT, desired::DesiredObject, retry::Backoff, step::shown_warnings};
 use crate::{
-    cluster::{Applied, ApplyRequest, ClusterError, Conflict, FIELD_MANAGER, LiveObject, Session},
+    cluster::{Applied, ApplyRequest, ClusterError, Conflict, FIELD_MANAGER, LiveObject, Resource, Session},
     merge::{self, Outcome, Schemas, defaults, merge},
     object::Packed,
 };
@@ -197,7 +197,7 @@ impl Predictions {
             return Answer::of(Predicted::Failed("driftdeck is shutting down".into()));
         };
         let mut request = ApplyRequest {
-            resource: resource.clone(),
+            resource: Resource::clone(resource),
             id: question.desired.manifest.id.clone(),
             body: question.body.clone(),
             force: false,

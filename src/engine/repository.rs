@@ -3,7 +3,7 @@
 use super::{
     fleet::{ActivityKind, CommitSummary, RepositoryState},
     hub::Hub,
-    retry::Backoff,
+    retry::{Backoff, Told},
 };
 use crate::{
     config,
@@ -80,6 +80,7 @@ impl RepositoryHandle {
             hub,
             publish,
             stop: Arc::clone(&stop.flag),
+            told: Told::default(),
         };
         let (token, wake_worker) = (stop.token.clone(), Arc::clone(&wake));
         tokio::spawn(async move {
@@ -110,6 +111,7 @@ struct Worker {
     hub: Hub,
     publish: watch::Sender<RepositoryFact>,
     stop: Arc<AtomicBool>,
+    told: Told,
 }
 
 impl Worker {
@@ -192,6 +194,9 @@ impl Worker {
                 (mirror, report)
             }
         };
+        if self.told.success() {
+            self.hub.activity(ActivityKind::Done, &self.section.name, "reached again");
+        }
         if let Some(report) = &report {
             self.tell(report);
         }
@@ -257,7 +262,9 @@ impl Worker {
 
     fn failed(&self, error: GitError, retry: Option<Duration>) {
         let message = clean(&error.to_string()).into_owned();
-        self.hub.activity(ActivityKind::Failed, &self.section.name, &message);
+        if self.told.failure(&message) {
+            self.hub.activity(ActivityKind::Failed, &self.section.name, &message);
+        }
         let retry_at = retry.and_then(|pause| config::now().checked_add(pause).ok());
         self.hub.repository(&self.section.name, move |view| view.state = RepositoryState::Failed { message, retry_at });
         self.publish.send_modify(|fact| {

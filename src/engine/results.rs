@@ -234,6 +234,7 @@ impl Application {
             desired.position(id).is_none_or(|index| matches!(live.get(index), None | Some(Live::Absent)))
         };
         let total = missing.len();
+        let lost = self.cluster.lost().map(|lost| lost.to_string());
         let mut judged = Vec::with_capacity(total);
         // Reading and predicting costs the processor: the work is spread over the runtime's threads.
         let share = total.div_ceil(std::thread::available_parallelism().map_or(2, usize::from)).max(TELL_EVERY);
@@ -255,6 +256,8 @@ impl Application {
                 rules: Arc::clone(&self.ignore),
                 extras: self.section.extras,
                 verify: look.verify,
+                anew: look.anew,
+                lost: lost.clone(),
             });
             let done = Arc::clone(&done);
             tasks.spawn(async move {
@@ -315,6 +318,10 @@ struct Judge {
     extras: Extras,
     /// The server is asked about everything that applying would change.
     verify: bool,
+    /// It is asked even where it has answered before.
+    anew: bool,
+    /// Why it cannot be asked.
+    lost: Option<String>,
 }
 
 impl Judge {
@@ -374,11 +381,15 @@ impl Judge {
     /// Finds out what applying would give: what the server said if it still holds, what is foreseen, and where that cannot be, or where
     /// a plan would change something, the server's word.
     async fn answer(&self, question: Question<'_>, live: &Value) -> Answer {
-        if let Some(answer) = self.predictions.remembered(question) {
+        if !self.anew
+            && let Some(answer) = self.predictions.remembered(question)
+        {
             return answer;
         }
         let foreseen = foresee(&self.schemas, question.body, Some(live));
         match foreseen {
+            Ok(answer) if self.lost.is_some() => answer,
+            Err(_) if let Some(lost) = &self.lost => Answer::of(Predicted::Failed(lost.clone())),
             Ok(answer) if !self.verify || !is_news(&answer, live) => answer,
             Ok(answer) => self.predictions.ask(&self.session, question, Some(answer)).await,
             Err(_) => self.predictions.ask(&self.session, question, None).await,

@@ -1,7 +1,8 @@
-//! Pauses between tries: doubling, bounded, with jitter so that many workers do not come back at once.
+//! Pauses between tries: doubling, bounded, with jitter so that many workers do not come back at once. And what was told of the tries.
 
 use std::{
     hash::{BuildHasher, RandomState},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -32,9 +33,35 @@ impl Backoff {
     }
 }
 
+/// The failure that was told last: the same one again is no news.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct Told(Mutex<Option<String>>);
+
+impl Told {
+    /// Takes a failure in; says whether it is news.
+    pub(in crate::engine) fn failure(&self, message: &str) -> bool {
+        let before = self.0.lock().unwrap_or_else(PoisonError::into_inner).replace(message.to_owned());
+        before.as_deref() != Some(message)
+    }
+    /// Takes a success in; says whether there was a failure before it.
+    pub(in crate::engine) fn success(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_failure_is_told_once_and_again_when_it_changes_or_comes_back() {
+        let told = Told::default();
+        assert!(!told.success());
+        let news = ["refused", "refused", "no answer", "refused"].map(|message| told.failure(message));
+        assert_eq!(news, [true, false, true, true]);
+        assert!(told.success() && !told.success());
+        assert!(told.failure("refused"));
+    }
 
     #[test]
     fn pauses_double_up_to_the_most_and_start_over() {

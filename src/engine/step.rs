@@ -245,7 +245,8 @@ impl<'a> Tries<'a> {
 pub(in crate::engine) fn shown_warnings(body: &Value, warnings: &[String]) -> Vec<String> {
     match warnings.len() {
         count if count > 0 && is_secret(body) => {
-            vec![format!("{count} warnings of the API server, not shown for a Secret")]
+            let warnings = if count == 1 { "warning" } else { "warnings" };
+            vec![format!("{count} {warnings} of the API server, not shown for a Secret")]
         }
         _ => warnings.to_vec(),
     }

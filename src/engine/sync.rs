@@ -48,6 +48,9 @@ impl Application {
         if !self.cluster.armed() {
             return Err(Refusal::ReadOnly.into());
         }
+        if let Some(lost) = self.cluster.lost() {
+            return Err(Refusal::NotApprovable(lost.to_string()).into());
+        }
         let shown = Arc::clone(&approved.plan);
         self.ask_git().await;
         let mut plan = self.make_plan(&shown.bound.choices).await?;

@@ -3,14 +3,16 @@
 use super::{
     fleet::{ActivityKind, ClusterState},
     hub::Hub,
-    retry::Backoff,
+    retry::{Backoff, Told},
 };
 use crate::{
     cluster::{ClusterError, Session, Target},
     config,
     object::clean,
 };
+use jiff::Timestamp;
 use std::{
+    fmt,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -20,8 +22,11 @@ use std::{
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// How often a connected API server is asked whether it is there; a lost link shows within twice that.
-const PING_EVERY: Duration = Duration::from_secs(5);
+/// How often a connected API server is asked whether it is there. It is asked at once where a watch breaks, so this only finds the
+/// links that are lost without a word.
+const PING_EVERY: Duration = Duration::from_secs(2);
+/// It is not asked more often than this, however often watches break.
+const PING_AT_MOST: Duration = Duration::from_millis(200);
 /// How often unknown kinds may cost a discovery.
 const REDISCOVER_EVERY: Duration = Duration::from_secs(30);
 const PING_EVERY_WHEN_LOST: Duration = Duration::from_secs(1);
@@ -35,8 +40,27 @@ pub(in crate::engine) struct ClusterFact {
     pub session: Option<Session>,
     /// Why the last try failed.
     pub error: Option<Arc<ClusterError>>,
+    /// When tries began to fail.
+    pub failing_since: Option<Timestamp>,
     /// The server has been asked at least once.
     pub settled: bool,
+}
+
+/// A link that was there and is not any more: what is known of the cluster is as old as it is.
+#[derive(Clone, Debug)]
+pub(in crate::engine) struct Lost {
+    cluster: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why.
+    pub error: Arc<ClusterError>,
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since = self.since.strftime("%F %T %Z");
+        write!(f, "cluster {}: no connection since {since}: {}", self.cluster, self.error)
+    }
 }
 
 /// A client's end of a cluster's worker; dropping it stops the worker.
@@ -63,7 +87,14 @@ impl ClusterHandle {
         let (publish, fact) = watch::channel(ClusterFact::default());
         let token = CancellationToken::new();
         let wake = Arc::new(Notify::new());
-        let worker = Worker { name: section.name.clone(), target, hub: hub.clone(), publish, wake: Arc::clone(&wake) };
+        let worker = Worker {
+            name: section.name.clone(),
+            target,
+            hub: hub.clone(),
+            publish,
+            wake: Arc::clone(&wake),
+            told: Told::default(),
+        };
         let child = token.clone();
         tokio::spawn(async move {
             tokio::select! {
@@ -87,6 +118,32 @@ impl ClusterHandle {
     pub(in crate::engine) fn fact(&self) -> watch::Receiver<ClusterFact> {
         self.fact.clone()
     }
+    /// Says whether the link is lost, as far as the worker knows.
+    pub(in crate::engine) fn lost(&self) -> Option<Lost> {
+        lost(&self.section.name, &self.fact.borrow())
+    }
+    /// Ends when the link is lost.
+    pub(in crate::engine) async fn when_lost(&self) -> Lost {
+        let mut fact = self.fact.clone();
+        loop {
+            if let Some(lost) = lost(&self.section.name, &fact.borrow_and_update()) {
+                return lost;
+            }
+            if fact.changed().await.is_err() {
+                // Nobody looks any more.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+    /// Finds out whether the link is lost, now.
+    pub(in crate::engine) async fn look_for_loss(&self, session: &Session) -> Option<Lost> {
+        if let Some(lost) = self.lost() {
+            return Some(lost);
+        }
+        let error = session.ping().await.err().filter(ClusterError::leaves_open)?;
+        self.wake.notify_one();
+        Some(Lost { cluster: self.section.name.clone(), since: config::now(), error: Arc::new(error) })
+    }
     /// Arms or disarms writes.
     pub(in crate::engine) fn arm(&self, on: bool) {
         self.armed.store(on, Ordering::Relaxed);
@@ -99,7 +156,7 @@ impl ClusterHandle {
     /// Says whether the kinds may be discovered again for a comparison's sake: not more often than now and then, whoever asks.
     pub(in crate::engine) fn may_rediscover(&self) -> bool {
         let mut discovered = self.discovered.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = discovered.is_none_or(|at| at.elapsed() >= REDISCOVER_EVERY);
+        let due = self.lost().is_none() && discovered.is_none_or(|at| at.elapsed() >= REDISCOVER_EVERY);
         if due {
             *discovered = Some(Instant::now());
         }
@@ -112,12 +169,19 @@ impl ClusterHandle {
     }
 }
 
+fn lost(cluster: &str, fact: &ClusterFact) -> Option<Lost> {
+    fact.session.as_ref()?;
+    let error = Arc::clone(fact.error.as_ref()?);
+    Some(Lost { cluster: cluster.to_owned(), since: fact.failing_since.unwrap_or_else(config::now), error })
+}
+
 struct Worker {
     name: String,
     target: Target,
     hub: Hub,
     publish: watch::Sender<ClusterFact>,
     wake: Arc<Notify>,
+    told: Told,
 }
 
 impl Worker {
@@ -154,15 +218,22 @@ impl Worker {
         let mut schemas_at = Instant::now();
         loop {
             let pause = if lost { PING_EVERY_WHEN_LOST } else { PING_EVERY };
+            let doubted = async {
+                tokio::time::sleep(PING_AT_MOST).await;
+                session.doubted().await;
+            };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
+                () = doubted, if !lost => {}
                 () = self.wake.notified() => {}
             }
             match session.ping().await {
                 Ok(latency) => {
                     if std::mem::take(&mut lost) {
+                        self.told.success();
                         self.hub.activity(ActivityKind::Done, &self.name, "connected again");
-                        self.publish.send_modify(|fact| fact.error = None);
+                        self.publish.send_modify(|fact| (fact.error, fact.failing_since) = (None, None));
+                        session.live().retry();
                     }
                     self.hub.cluster(&self.name, move |view| view.state = ClusterState::Connected { latency });
                     if schemas_at.elapsed() >= SCHEMAS_EVERY {
@@ -185,6 +256,7 @@ impl Worker {
     fn connected(&self, session: &Session) {
         let (version, user, context) =
             (session.version().to_owned(), clean(session.user()).into_owned(), clean(session.context()).into_owned());
+        self.told.success();
         self.hub.activity(ActivityKind::Done, &self.name, format!("connected to {} as {user}", session.server()));
         self.hub.cluster(&self.name, move |view| {
             view.state = ClusterState::Connected { latency: Duration::ZERO };
@@ -193,12 +265,14 @@ impl Worker {
             view.context = context;
         });
         let session = session.clone();
-        self.publish.send_replace(ClusterFact { session: Some(session), error: None, settled: true });
+        self.publish.send_replace(ClusterFact { session: Some(session), settled: true, ..ClusterFact::default() });
     }
 
     fn failed(&self, error: ClusterError, retry: Option<Duration>) {
         let message = clean(&error.to_string()).into_owned();
-        self.hub.activity(ActivityKind::Failed, &self.name, &message);
+        if self.told.failure(&message) {
+            self.hub.activity(ActivityKind::Failed, &self.name, &message);
+        }
         let now = config::now();
         let retry_at = retry.and_then(|pause| now.checked_add(pause).ok());
         self.hub.cluster(&self.name, move |view| {
@@ -210,6 +284,7 @@ impl Worker {
         });
         self.publish.send_modify(|fact| {
             fact.error = Some(Arc::new(error));
+            fact.failing_since.get_or_insert(now);
             fact.settled = true;
         });
     }

@@ -34,7 +34,8 @@ pub(in crate::engine) fn of(
     }
     let members = all.iter().filter(|object| object.uid.is_some() && object.hook.is_none()).count();
     if !prunes.is_empty() && (prunes.len() == members || prunes.len() * 100 > members * MASS_DELETE_PERCENT) {
-        let message = format!("deletes {} of {members} objects: is this the right revision and path?", prunes.len());
+        let objects = if members == 1 { "object" } else { "objects" };
+        let message = format!("deletes {} of {members} {objects}: is this the right revision and path?", prunes.len());
         warnings.push(typed("mass-prune", "", message));
     }
     for object in objects.iter().filter(|object| object.action != Action::Prune) {

@@ -118,7 +118,7 @@ async fn kinds_may_have_moved(application: &Application, moved: &LiveChanges) {
 /// Compares once and shows the result.
 pub(in crate::engine) async fn compare(application: &Application) {
     let quiet = application.is_syncing();
-    let look = Look { fresh: !application.follow, verify: false, show: !quiet, prune: application.section.prune };
+    let look = Look { fresh: !application.follow, show: !quiet, prune: application.section.prune, ..Look::default() };
     let examined = application.examine(&At::Configured, look).await;
     let now = config::now();
     let idle = !application.is_syncing();

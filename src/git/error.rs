@@ -35,6 +35,16 @@ pub enum GitError {
         /// The server's words.
         reason: String,
     },
+    /// ssh does not trust the server's host key: compare its fingerprint, and accept it by hand.
+    #[error("{url}: {reason}; {remedy}")]
+    HostKey {
+        /// The repository.
+        url: String,
+        /// That the key is not known, or another one than the known one.
+        reason: String,
+        /// What to type.
+        remedy: String,
+    },
     /// There is no repository at the URL.
     #[error("{url}: no repository there")]
     NotFound {

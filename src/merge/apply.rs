@@ -19,7 +19,7 @@ use super::{
     entry::{Entry, EntryError, Operation},
     path::PathElement,
     schema::{Kind, Schemas, Type, is_built_in},
-    typed::{Comparison, TypedError, combine, compare, conformed, fields_of, validate},
+    typed::{Comparison, TypedError, combine, compare, conformed, fields_of, validate, validate_live},
 };
 use serde_json::Value;
 use std::{borrow::Cow, collections::BTreeMap};
@@ -87,7 +87,7 @@ pub enum Unknown {
     #[error(transparent)]
     Entries(#[from] EntryError),
     /// Deeper than the server reads.
-    #[error("the object is nested more than {} deep", object::DEPTH)]
+    #[error("the object is nested more than {} deep", super::typed::DEPTH)]
     TooDeep,
 }
 
@@ -115,12 +115,12 @@ fn try_merge<'a>(
     manager: &str,
     force: bool,
 ) -> Result<Outcome<'a>, Unknown> {
-    if object::is_too_deep(desired) || live.is_some_and(object::is_too_deep) {
+    if object::is_too_deep(desired) {
         return Err(Unknown::TooDeep);
     }
     let (api_version, name) = object::kind_of(desired);
     let kind = schemas.kind(api_version, name).ok_or_else(|| Unknown::Kind(api_version.to_owned(), name.to_owned()))?;
-    if let Err(errors) = validate(kind.root, desired, false) {
+    if let Err(errors) = validate(kind.root, desired) {
         return Ok(Outcome::Invalid(errors));
     }
     let apply = Apply { schemas, kind, api_version, name, manager, force };
@@ -185,7 +185,7 @@ impl Apply<'_> {
         if name != self.name || api_version != self.api_version && !self.converts_from(api_version) {
             return Err(Unknown::Live(api_version.to_owned(), name.to_owned()));
         }
-        validate(self.kind.root, live, true).map_err(first_error)
+        validate_live(self.kind.root, live).map_err(first_error)
     }
 
     /// Whether an object of another version is the same but for its `apiVersion`.
@@ -236,7 +236,7 @@ impl Apply<'_> {
             if !comparisons.contains_key(&entry.api_version) {
                 let root = self.root_in(entry)?;
                 for value in [live, merged] {
-                    validate(root, value, false).map_err(first_error)?;
+                    validate(root, value).map_err(first_error)?;
                 }
                 comparisons.insert(entry.api_version.clone(), compare(root, live, merged));
             }

@@ -40,6 +40,11 @@ enum Pair<'a> {
 }
 
 impl FieldSet {
+    /// An empty set with room for so many parts.
+    pub(super) fn with_capacity(parts: usize) -> Self {
+        Self { nodes: Vec::with_capacity(parts) }
+    }
+
     /// Says whether no field is in the set.
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
@@ -221,28 +226,30 @@ impl FieldSet {
         Self { nodes: nodes.collect() }
     }
 
-    /// Returns the set with every declared field that has members below it as a member too: apply does not list these,
-    /// since they are there as soon as something below them is.
+    /// Makes every declared field that has members below it a member too: apply does not list these, since they are there
+    /// as soon as something below them is.
     #[must_use]
-    pub(super) fn with_named_fields(&self, schema: Option<Type<'_>>) -> Self {
-        let map = schema.and_then(Type::map);
-        let list = schema.and_then(Type::list);
-        let nodes = self.nodes.iter().map(|node| {
-            let (named, inner) = match (&node.element, map, list) {
-                (PathElement::Field(name), Some(map), _) => {
-                    let field = map.field(name);
-                    (field.is_some(), field.map(|field| field.value).or_else(|| map.values()))
+    pub(super) fn with_named_fields(mut self, schema: Type<'_>) -> Self {
+        self.name_fields(schema);
+        self
+    }
+
+    fn name_fields(&mut self, schema: Type<'_>) {
+        let (map, list) = (schema.map(), schema.list());
+        for node in self.nodes.iter_mut().filter(|node| !node.below.is_empty()) {
+            let inner = match &node.element {
+                PathElement::Field(name) => {
+                    let field = map.and_then(|map| map.field(name));
+                    node.member |= field.is_some();
+                    field.map(|field| field.value).or_else(|| map?.values())
                 }
-                (PathElement::Key(_), _, Some(list)) => (false, Some(list.items())),
-                _ => (false, None),
+                PathElement::Key(_) => list.map(|list| list.items()),
+                PathElement::Value(_) | PathElement::Index(_) => None,
             };
-            Node {
-                element: node.element.clone(),
-                member: node.member || named && !node.below.is_empty(),
-                below: node.below.with_named_fields(inner),
+            if let Some(inner) = inner {
+                node.below.name_fields(inner);
             }
-        });
-        Self { nodes: nodes.collect() }
+        }
     }
 
     fn node(&self, element: &PathElement) -> Option<&Node> {

@@ -53,8 +53,7 @@ impl<'a> Ownership<'a> {
 
     fn entries_at(&self, path: &Pointer) -> impl Iterator<Item = &'a Value> {
         let reach = |fields: &FieldSet| if fields.is_empty() { None } else { reach(fields, Some(self.live), &path.0) };
-        let found: Vec<_> =
-            self.entries.iter().filter_map(|(entry, fields)| Some((*entry, reach(fields)?))).collect();
+        let found: Vec<_> = self.entries.iter().filter_map(|(entry, fields)| Some((*entry, reach(fields)?))).collect();
         // Of one value all have the whole. Where somebody has the field itself, what is above it is a mapping, and who has
         // nothing but that (`f:data: {}`, all of its keys lost) has none of its fields.
         let furthest = found.iter().map(|(_, reach)| *reach).max();

@@ -10,16 +10,17 @@ mod validate;
 use super::{
     path::PathElement,
     schema::{List, ListType, Map, Name, Scalar, Type},
+    value::equal,
 };
 use serde_json::Value;
 use std::sync::Arc;
 
 pub(super) use combine::combine;
 pub(super) use compare::{Comparison, compare};
-pub(super) use fields::{conformed, fields_of};
+pub(super) use fields::{conformed, fields_of, fields_without};
 pub(super) use remove::without;
 pub use validate::TypedError;
-pub(super) use validate::validate;
+pub(super) use validate::{DEPTH, validate, validate_live};
 
 /// As what a value is looked at.
 #[derive(Clone, Copy)]
@@ -72,34 +73,58 @@ pub(super) fn shape<'s>(schema: Type<'s>, value: &Value) -> Option<Shape<'s>> {
 /// # Errors
 /// Why the item has none.
 pub(super) fn item_element(list: List<'_>, item: &Value) -> Result<PathElement, String> {
+    check_item(list, item)?;
+    if list.list_type() != ListType::Map {
+        return Ok(PathElement::Value(Arc::new(item.clone())));
+    }
+    let mut key: Vec<(Name, Value)> = Vec::with_capacity(list.keys().len());
+    key.extend(list.keys().iter().filter_map(|name| Some((name.clone(), key_part(list, item, name)?.clone()))));
+    key.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(PathElement::Key(key.into()))
+}
+
+/// Says whether an item has a path element.
+///
+/// # Errors
+/// Why it has none.
+fn check_item(list: List<'_>, item: &Value) -> Result<(), String> {
     if list.list_type() != ListType::Map {
         return match item {
             Value::Object(_) => Err("associative list without keys has an element that's a map type".into()),
             Value::Array(_) => Err("not supported: associative list with lists as elements".into()),
             Value::Null => Err("associative list without keys has an element that's an explicit null".into()),
-            scalar => Ok(PathElement::Value(Arc::new(scalar.clone()))),
+            _ => Ok(()),
         };
     }
-    let members = match item {
-        Value::Object(members) => members,
-        Value::Null => return Err("associative list with keys may not have a null element".into()),
-        _ => return Err("associative list with keys may not have non-map elements".into()),
-    };
-    let declared = list.items().map();
-    let mut key: Vec<(Name, Value)> = Vec::with_capacity(list.keys().len());
-    for name in list.keys() {
-        // A key field that is absent and has no default is no part of the key: that is another item.
-        let value = members.get(name.as_ref()).or_else(|| declared?.field(name)?.value.default());
-        key.extend(value.map(|value| (name.clone(), value.clone())));
+    match item {
+        Value::Object(_) if list.keys().iter().any(|name| key_part(list, item, name).is_some()) => Ok(()),
+        Value::Object(_) => {
+            let keys = list.keys().iter().map(|key| format!("{key:?}")).collect::<Vec<_>>().join(" ");
+            Err(format!(
+                "associative list with keys has an element that omits all key fields [{keys}] (and doesn't have default values for any key fields)"
+            ))
+        }
+        Value::Null => Err("associative list with keys may not have a null element".into()),
+        _ => Err("associative list with keys may not have non-map elements".into()),
     }
-    if key.is_empty() {
-        let keys = list.keys().iter().map(|key| format!("{key:?}")).collect::<Vec<_>>().join(" ");
-        return Err(format!(
-            "associative list with keys has an element that omits all key fields [{keys}] (and doesn't have default values for any key fields)"
-        ));
+}
+
+/// The value of one of the fields by which an item is found. One that is absent and has no default is no part of the key:
+/// that is another item.
+fn key_part<'a>(list: List<'a>, item: &'a Value, name: &str) -> Option<&'a Value> {
+    item.get(name).or_else(|| list.items().map()?.field(name)?.value.default())
+}
+
+/// Says whether two items have the same path element; both have one.
+fn is_same_item(list: List<'_>, a: &Value, b: &Value) -> bool {
+    match list.list_type() {
+        ListType::Map => list.keys().iter().all(|name| match (key_part(list, a, name), key_part(list, b, name)) {
+            (Some(a), Some(b)) => equal(a, b),
+            (None, None) => true,
+            _ => false,
+        }),
+        _ => equal(a, b),
     }
-    key.sort_by(|(a, _), (b, _)| a.cmp(b));
-    Ok(PathElement::Key(key.into()))
 }
 
 /// The members of a mapping; of anything else none.

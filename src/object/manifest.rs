@@ -1,9 +1,11 @@
 //! An object as Git says it should be, with the place it came from.
 
-use super::{ObjectId, Packed, split_api_version};
+use super::{Dictionary, ObjectId, Packed, split_api_version};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
 /// Where a manifest came from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -39,6 +41,7 @@ pub struct PackedManifest {
     /// Where it came from.
     pub origin: Origin,
     body: Packed,
+    hash: [u8; HASH],
 }
 
 impl PackedManifest {
@@ -47,11 +50,31 @@ impl PackedManifest {
     /// # Errors
     /// [`ManifestError::Invalid`] for one that is nested too deeply to be read back.
     pub fn new(manifest: Manifest) -> Result<Self, ManifestError> {
-        if depth(&manifest.body) > DEEPEST {
-            return Err(ManifestError::Invalid(format!("it is nested more than {DEEPEST} levels deep")));
-        }
+        check_depth(&manifest)?;
+        Ok(Self::packed(manifest, None))
+    }
+    /// Packs a manifest that has much in common with others of its kind.
+    ///
+    /// # Errors
+    /// As [`PackedManifest::new`].
+    pub fn alike(manifest: Manifest, dictionary: &Arc<Dictionary>) -> Result<Self, ManifestError> {
+        check_depth(&manifest)?;
+        Ok(Self::packed(manifest, Some(dictionary)))
+    }
+    /// Packs a manifest that was made from this one.
+    ///
+    /// # Errors
+    /// As [`PackedManifest::new`].
+    pub fn like(&self, manifest: Manifest) -> Result<Self, ManifestError> {
+        check_depth(&manifest)?;
+        Ok(Self::packed(manifest, self.body.dictionary()))
+    }
+    fn packed(manifest: Manifest, dictionary: Option<&Arc<Dictionary>>) -> Self {
         let Manifest { id, version, body, origin } = manifest;
-        Ok(Self { id, version, origin, body: Packed::value(&body) })
+        let text = body.to_string();
+        let mut hash = [0; HASH];
+        hash.copy_from_slice(&Sha256::digest(&text)[..HASH]);
+        Self { id, version, origin, body: Packed::text(text.as_bytes(), dictionary), hash }
     }
     /// Reads its body.
     pub fn body(&self) -> Value {
@@ -62,14 +85,24 @@ impl PackedManifest {
     pub fn read(&self) -> Manifest {
         Manifest { id: self.id.clone(), version: self.version.clone(), body: self.body(), origin: self.origin.clone() }
     }
-    /// Says whether the other has the same body; false may also mean that it is not known.
-    pub fn surely_same_body(&self, other: &Self) -> bool {
-        self.body.same_bytes(&other.body)
+    /// Says whether the other has the same body.
+    pub fn same_body(&self, other: &Self) -> bool {
+        self.hash == other.hash
     }
 }
 
+/// Bytes of a body's hash.
+const HASH: usize = 16;
+
 /// The deepest body that is taken; what reads JSON back stops a little later.
 const DEEPEST: usize = 100;
+
+fn check_depth(manifest: &Manifest) -> Result<(), ManifestError> {
+    match depth(&manifest.body) {
+        0..=DEEPEST => Ok(()),
+        _ => Err(ManifestError::Invalid(format!("it is nested more than {DEEPEST} levels deep"))),
+    }
+}
 
 fn depth(value: &Value) -> usize {
     match value {
@@ -249,7 +282,7 @@ mod tests {
         let manifest = Manifest::new(body(json!("v")), Origin::default()).unwrap();
         let packed = PackedManifest::new(manifest.clone()).unwrap();
         assert_eq!(packed.read(), manifest);
-        assert!(packed.surely_same_body(&PackedManifest::new(manifest).unwrap()));
+        assert!(packed.same_body(&packed.like(manifest).unwrap()));
         let nested = |levels| (0..levels).fold(json!(1), |inner, _| json!([inner]));
         let pack = |levels| PackedManifest::new(Manifest::new(body(nested(levels)), Origin::default()).unwrap());
         assert_eq!(pack(90).unwrap().body(), body(nested(90)));

@@ -43,6 +43,8 @@ pub struct Dictionary {
 }
 
 impl Dictionary {
+    /// So many alike have to be known before one of them is worth a dictionary, which takes some 80 KiB.
+    pub const WORTH_IT: usize = 128;
     /// Takes a sample.
     pub fn of(sample: &[u8]) -> Self {
         let sample = &sample[..sample.len().min(LARGEST_DICTIONARY)];
@@ -87,10 +89,9 @@ impl Packed {
         give(&DECOMPRESSING, context);
         done.ok().and_then(|_| serde_json::from_slice(&json).ok()).ok_or(Unreadable)
     }
-    /// Says whether two are the same bytes; two that are not may say the same all the same.
-    pub fn same_bytes(&self, other: &Self) -> bool {
-        let dictionary = |packed: &Self| packed.dictionary.as_ref().map(Arc::as_ptr);
-        dictionary(self) == dictionary(other) && self.bytes == other.bytes
+    /// Returns what it was packed with.
+    pub fn dictionary(&self) -> Option<&Arc<Dictionary>> {
+        self.dictionary.as_ref()
     }
     /// Bytes that it takes.
     pub fn size(&self) -> usize {

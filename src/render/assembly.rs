@@ -1,8 +1,8 @@
 //! Documents become manifests: lists are flattened, what is no manifest becomes an issue, and no identity is there twice.
 
-use crate::object::{Document, Issue, Manifest, ObjectId, Origin, PackedManifest, clean};
+use crate::object::{Dictionary, Document, Issue, Manifest, ObjectId, Origin, PackedManifest, clean};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 /// The manifests and issues of one application while they are gathered.
 #[derive(Default)]
@@ -10,6 +10,7 @@ pub(super) struct Assembly {
     pub(super) manifests: Vec<PackedManifest>,
     pub(super) issues: Vec<Issue>,
     first: HashMap<ObjectId, Origin>,
+    kinds: HashMap<String, (usize, Option<Arc<Dictionary>>)>,
 }
 
 /// Where documents come from, and what a document that is no manifest means there.
@@ -80,7 +81,16 @@ impl Assembly {
             }
             self.first.insert(manifest.id.clone(), manifest.origin.clone());
         }
-        match PackedManifest::new(manifest) {
+        let (count, dictionary) = self.kinds.entry(manifest.id.kind.clone()).or_default();
+        *count += 1;
+        if *count == Dictionary::WORTH_IT {
+            *dictionary = Some(Arc::new(Dictionary::of(manifest.body.to_string().as_bytes())));
+        }
+        let packed = match dictionary {
+            Some(dictionary) => PackedManifest::alike(manifest, dictionary),
+            None => PackedManifest::new(manifest),
+        };
+        match packed {
             Ok(manifest) => self.manifests.push(manifest),
             Err(error) => self.issues.push(issue(Issue::error, &error.to_string(), &origin, line)),
         }

@@ -375,10 +375,12 @@ fn ssh_lives_through_everything_and_never_asks() {
         let stranger = fs::read_to_string(home.path().join("ssh/stranger.pub")).unwrap();
         fs::write(&known, format!("[127.0.0.1]:{port} {stranger}")).unwrap();
         let error = mirror.poll(&GO).unwrap_err();
-        assert!(matches!(error, GitError::Authentication { .. }), "a changed host key: {error}");
+        assert!(matches!(error, GitError::HostKey { .. }), "a changed host key: {error}");
+        assert!(error.to_string().contains("is not the one that ssh knows"), "{error}");
         fs::write(&known, "").unwrap();
         let error = mirror.poll(&GO).unwrap_err();
-        assert!(matches!(error, GitError::Authentication { .. }), "an unknown host is not asked about: {error}");
+        assert!(matches!(error, GitError::HostKey { .. }), "an unknown host is not asked about: {error}");
+        assert!(error.to_string().contains("ssh does not know the server's host key"), "{error}");
     });
 }
 

@@ -124,7 +124,7 @@ impl Kind {
                 object.maybe(random, 20, "binaryData", |random| json!({"x": random.pick(&["AQ==", "Ag=="])}));
             }
             Self::Secret => {
-                object.maybe(random, 70, "data", |random| encoded(random));
+                object.maybe(random, 70, "data", encoded);
                 object.maybe(random, 40, "stringData", |random| texts(random, &["a", "b"]));
                 object.maybe(random, 30, "type", |_| json!("Opaque"));
             }

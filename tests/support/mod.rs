@@ -16,6 +16,7 @@ mod screen;
 pub mod shop;
 mod skip;
 mod wait;
+mod wire;
 mod world;
 
 pub use canary::Canaries;
@@ -28,4 +29,5 @@ pub use repository::Repository;
 pub use screen::{Cell, Screen};
 pub use skip::{cluster, corpus, skipped};
 pub use wait::{Patience, SHORT, USUAL, until};
+pub use wire::Wire;
 pub use world::{Application, Cluster, World};

@@ -1,7 +1,7 @@
 //! What an object keeps, and what counts as its having moved.
 
 use super::*;
-use crate::merge::live_content;
+use crate::merge::{self, live_content};
 use serde_json::{Value, json};
 
 fn resource() -> Resource {
@@ -43,6 +43,28 @@ fn an_object_is_read_back_as_it_came_but_for_what_nobody_reads() {
 }
 
 #[test]
+fn what_a_controller_owns_beside_the_status_is_kept_though_it_is_no_content() {
+    let annotations =
+        json!({"f:annotations": {".": {}, "f:deployment.kubernetes.io/revision": {}, "f:with\"quote": {}}});
+    let with = |fields: Value| {
+        let mut value = deployment();
+        value["metadata"]["managedFields"][2]["fieldsV1"] = fields;
+        value
+    };
+    let both = with(json!({"f:status": {"f:replicas": {}}, "f:metadata": annotations}));
+    let object = cached(&both);
+    assert_eq!(object.read().unwrap().body, with(json!({"f:metadata": annotations})));
+    assert!(object.same(&cached(&deployment())));
+    assert_eq!(live_content(&both, &[]), live_content(&deployment(), &[]));
+    let owner = merge::owners(&object.read().unwrap().body, &"/metadata/annotations".into());
+    assert_eq!(owner.iter().map(|owner| owner.manager.as_str()).collect::<Vec<_>>(), ["controller"]);
+    for nothing in [json!({"f:status": {}}), json!({}), Value::Null] {
+        let kept = cached(&with(nothing)).read().unwrap().body;
+        assert_eq!(kept["metadata"]["managedFields"].as_array().unwrap().len(), 2);
+    }
+}
+
+#[test]
 fn an_item_of_a_list_gets_the_kind_that_the_list_left_out() {
     let item = r#"{"metadata": {"name": "a", "managedFields": [], "annotations": null}}"#;
     let (_, object) = Reader::new(&resource()).read(item.as_bytes()).unwrap();
@@ -57,10 +79,11 @@ fn an_item_of_a_list_gets_the_kind_that_the_list_left_out() {
 fn only_what_counts_moves_an_object() {
     type Edit = fn(&mut Value);
     let before = cached(&deployment());
-    let same: [Edit; 4] = [
+    let same: [Edit; 5] = [
         |v| v["metadata"]["resourceVersion"] = json!("8"),
         |v| v["metadata"]["managedFields"][0]["time"] = json!("2026-02-02T00:00:00Z"),
         |v| v["metadata"]["managedFields"][2]["fieldsV1"] = json!({}),
+        |v| v["metadata"]["managedFields"][2]["fieldsV1"] = json!({"f:metadata": {"f:labels": {}}}),
         |v| v["metadata"]["managedFields"].as_array_mut().unwrap().reverse(),
     ];
     let moved: [Edit; 6] = [
@@ -98,6 +121,23 @@ fn a_status_is_news_only_where_it_changes_the_health() {
     assert!(counted.same_content(&before) && !counted.same(&before) && !counted.is_news_after(&before));
     let degraded = with("availableReplicas", 0);
     assert!(degraded.same_content(&before) && degraded.is_news_after(&before));
+}
+
+#[test]
+fn the_objects_of_a_long_list_take_less_room_and_read_back_the_same() {
+    let before = cached(&deployment()).packed().size();
+    let mut reader = Reader::new(&resource());
+    reader.list_begins();
+    let mut read = |index: usize| {
+        let mut value = deployment();
+        value["metadata"]["name"] = json!(format!("api-{index}"));
+        reader.read(value.to_string().as_bytes()).unwrap().1
+    };
+    let list: Vec<CachedObject> = (0..200).map(&mut read).collect();
+    assert!(list[199].packed().size() * 2 < before, "{} and {before}", list[199].packed().size());
+    for (index, object) in list.iter().enumerate() {
+        assert_eq!(object.read().unwrap().body["metadata"]["name"], json!(format!("api-{index}")));
+    }
 }
 
 #[test]

@@ -25,6 +25,7 @@ impl Watched {
         let path = collection(&self.scope.resource, self.scope.namespace.as_deref())?;
         let transport = Arc::clone(&self.transport);
         let (mut objects, mut next) = (Objects::new(), String::new());
+        self.reader.list_begins();
         loop {
             let call = Call::get(&path).with("limit", PAGE).deadline(PAGE_DEADLINE);
             let call = match next.as_str() {
@@ -43,6 +44,7 @@ impl Watched {
             let meta = taken.await.unwrap_or_else(|_| Err(late(&call)))?;
             next = meta.next;
             if next.is_empty() {
+                self.reader.list_ended();
                 self.replace(objects);
                 return Ok(Listed { resource_version: meta.resource_version, end: None });
             }

@@ -63,6 +63,7 @@ impl Watched {
             .with("resourceVersionMatch", "NotOlderThan")
             .with_some("resourceVersion", from);
         let (mut resource_version, mut list) = (String::new(), Some(Objects::new()));
+        self.reader.list_begins();
         let end = self.events_of(&call, &mut resource_version, &mut list).await;
         match end {
             end if list.is_none() => Ok(Listed { resource_version, end: Some(end) }),
@@ -102,6 +103,7 @@ impl Watched {
             Ok(opened) => opened,
             Err(_) => {
                 self.stale("the server does not answer");
+                transport.doubt();
                 opening.await
             }
         };
@@ -178,7 +180,10 @@ impl Watched {
                 }
                 let ends = metadata.annotations.get(LIST_ENDS).is_some_and(|value| value == "true");
                 match list.take() {
-                    Some(objects) if ends => self.replace(objects),
+                    Some(objects) if ends => {
+                        self.reader.list_ended();
+                        self.replace(objects);
+                    }
                     unfinished => *list = unfinished,
                 }
                 if list.is_none() {

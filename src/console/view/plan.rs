@@ -11,7 +11,7 @@ use crate::{
         availability, layout,
         model::Model,
         screen::{Field, Loaded, PlanScreen},
-        text,
+        status, text,
         theme::Role,
     },
     engine::{Action, Counts, Plan, Step},
@@ -267,9 +267,15 @@ fn checks(model: &Model, ink: &Ink<'_>, screen: &PlanScreen, plan: &Plan, room: 
     } else {
         ink.span(Role::Failed, format!("{} read-only", ink.glyphs.failed))
     };
+    let application = model.fleet.application(&screen.ticket.application);
+    let unheard = application.is_some_and(|view| status::is_stale(view, model.cluster_of(view).map(|view| &**view)));
+    let unchanged = match unheard {
+        true => ink.span(Role::Pending, "? live not heard of since plan"),
+        false => ink.span(Role::Ok, format!("{} live unchanged since plan", ink.glyphs.ok)),
+    };
     let parts = vec![
         vec![ink.span(role, format!("{sign} server dry-run {verified}/{}", plan.steps.len()))],
-        vec![ink.span(Role::Ok, format!("{} live unchanged since plan", ink.glyphs.ok))],
+        vec![unchanged],
         vec![armed],
     ];
     let mut told = Vec::new();

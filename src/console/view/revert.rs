@@ -96,6 +96,8 @@ fn written(
         let mut plan_line = vec![ink.plain(" plan     ")];
         plan_line.extend(plan::counts(ink, &change.plan).spans);
         lines.push(Line::from(plan_line));
+        let error = change.plan_error.iter().map(|error| format!("not known: {error}"));
+        lines.extend(error.flat_map(|error| ink.wrapped(Role::Drift, 10, &error, width)));
         let text = "approved by itself after the push; this approval covers commit and push only";
         lines.extend(ink.wrapped(Role::Muted, 10, text, width));
     }

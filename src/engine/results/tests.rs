@@ -27,7 +27,7 @@ fn desired(replicas: u32, line: usize) -> Arc<Desired> {
         manifest: PackedManifest::new(manifest).unwrap(),
         wave: 0,
         hash: replicas.to_string(),
-        resource: Ok(resource),
+        resource: Ok(Arc::new(resource)),
         needs: vec![],
     };
     let mut desired = Desired::default();

@@ -21,6 +21,7 @@ use crate::{
     config,
 };
 use futures::{FutureExt, StreamExt, future::ready};
+use std::sync::Arc;
 
 impl Run<'_> {
     pub(super) async fn still_holds(&self) -> Result<(), EngineError> {
@@ -107,6 +108,10 @@ impl Run<'_> {
         self.show("writing the record");
         let name = self.application.section.name.clone();
         let before = self.application.ledger.read(&self.session, &self.state_namespace).await;
+        // Without the records, what was last applied of each object would be lost.
+        if let Some(error) = &before.unanswered {
+            return Err(EngineError::Cluster(Arc::clone(error)));
+        }
         self.head.applied = before.records.first().map(|head| head.applied.clone()).unwrap_or_default();
         self.head.applied.retain(|id, _| self.bound.payload.contains_key(id));
         self.head.running = Some(self.running(lease, usize::from(home.is_some())));

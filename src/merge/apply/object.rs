@@ -1,12 +1,9 @@
 //! What apply does not decide: fields of the object that only the server writes, and a Secret's `stringData`.
 
-use crate::merge::{entry::Entry, field_set::FieldSet, path::PathElement, schema::Kind};
+use crate::merge::{entry::Entry, field_set::FieldSet, path::PathElement, schema::Kind, typed::DEPTH};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 use std::sync::LazyLock;
-
-/// Objects are far from this deep; what is deeper could end the stack.
-pub(super) const DEPTH: usize = 200;
 
 /// Says whether a value is deeper than [`DEPTH`].
 pub(super) fn is_too_deep(value: &Value) -> bool {
@@ -99,6 +96,7 @@ pub(super) fn updated(kind: Kind<'_>, name: &str, live: &Value, mut merged: Valu
 
 fn keep(map: &mut Map<String, Value>, field: &str, live: Option<&Value>) {
     match live {
+        Some(value) if map.get(field) == Some(value) => {}
         Some(value) => drop(map.insert(field.to_owned(), value.clone())),
         None => drop(map.remove(field)),
     }

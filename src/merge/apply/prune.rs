@@ -4,7 +4,7 @@ use super::{Apply, Entry, Unknown, first_error};
 use crate::merge::{
     field_set::FieldSet,
     schema::Type,
-    typed::{fields_of, validate, without},
+    typed::{fields_of, fields_without, validate, without},
 };
 use serde_json::Value;
 use std::{borrow::Cow, collections::BTreeMap};
@@ -22,29 +22,39 @@ impl Apply<'_> {
     ) -> Result<Cow<'o, Value>, Unknown> {
         let root = self.root_in(last)?;
         if last.api_version != self.api_version {
-            validate(root, &merged, false).map_err(first_error)?;
+            validate(root, &merged).map_err(first_error)?;
         }
-        let dropped = last.fields.with_named_fields(Some(root));
-        let mut pruned = without(root, &merged, &dropped);
+        let dropped = last.fields.clone().with_named_fields(root);
+        let mut gone = dropped.clone();
 
         let mut owned: BTreeMap<&str, FieldSet> = BTreeMap::new();
         for entry in others.iter().chain([now]) {
             let fields = owned.entry(&entry.api_version).or_default();
             *fields = fields.union(&entry.fields);
         }
+        // What is gone is named in one version, what is left of the object by it may be asked for in another.
+        let mut seen = (last.api_version.as_str(), root);
+        let left = |seen: (&str, Type<'_>), gone: &FieldSet, here: (&str, Type<'_>)| {
+            let fields = if seen.0 == here.0 {
+                fields_without(here.1, &merged, gone)
+            } else {
+                fields_of(here.1, &without(seen.1, &merged, gone))
+            };
+            fields.with_named_fields(here.1)
+        };
         // The version of `last` first, then the others.
-        let first = owned.remove_entry(last.api_version.as_str());
+        let first = owned.remove_entry(seen.0);
         for (api_version, owned) in first.into_iter().chain(owned) {
-            let root =
-                self.root_in(others.iter().chain([now]).find(|entry| entry.api_version == api_version).unwrap_or(now))?;
+            let entry = others.iter().find(|entry| entry.api_version == api_version).unwrap_or(now);
+            let here = (api_version, self.root_in(entry)?);
             if api_version != self.api_version {
-                validate(root, &merged, false).map_err(first_error)?;
+                validate(here.1, &merged).map_err(first_error)?;
             }
-            let kept = all(root, &pruned).union(&owned.with_named_fields(Some(root)));
-            pruned = without(root, &merged, &all(root, &merged).difference(&kept));
+            let kept = left(seen, &gone, here).union(&owned.with_named_fields(here.1));
+            (gone, seen) = (all(here.1, &merged).difference(&kept), here);
         }
-
-        let gone = all(root, &merged).difference(&all(root, &pruned)).intersection(&dropped);
+        let left = left(seen, &gone, (&last.api_version, root));
+        let gone = all(root, &merged).difference(&left).intersection(&dropped);
         match without(root, &merged, &gone) {
             Cow::Borrowed(_) => Ok(merged),
             Cow::Owned(left) => Ok(Cow::Owned(left)),
@@ -54,5 +64,5 @@ impl Apply<'_> {
 
 /// All fields of a value, with those that only hold others.
 fn all(root: Type<'_>, value: &Value) -> FieldSet {
-    fields_of(root, value).with_named_fields(Some(root))
+    fields_of(root, value).with_named_fields(root)
 }

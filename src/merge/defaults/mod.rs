@@ -7,8 +7,8 @@
 //!
 //! For built-in kinds most is data: the OpenAPI schema says which types are structs, quantities, times, and what has a
 //! default; `types.txt` says what the schema leaves out, by type; only what depends on other fields is code, one file a
-//! topic, found by a type's name in [`rules`] (the server's `SetDefaults_…` and conversions) or by kind in [`strategy`]
-//! (its `PrepareForCreate` and `PrepareForUpdate`). Custom resources get their schema's defaults ([`custom`]).
+//! topic, found by a type's name in `rules` (the server's `SetDefaults_…` and conversions) or by kind in `strategy`
+//! (its `PrepareForCreate` and `PrepareForUpdate`). Custom resources get their schema's defaults (`custom`).
 
 mod assigned;
 mod autoscaling;

@@ -3,7 +3,7 @@
 //! Lists that are sets or maps are merged item by item: the applied items keep the order in which they are applied, the
 //! others that of the live list, each before the applied item that follows it there.
 
-use super::{Shape, item_element, items, members, shape};
+use super::{Shape, is_same_item, item_element, items, members, shape};
 use crate::merge::{
     path::PathElement,
     schema::{List, ListType, Map, Type},
@@ -49,7 +49,7 @@ pub(in crate::merge) fn combine<'a>(schema: Type<'_>, live: &'a Value, applied: 
 }
 
 fn combine_members<'a>(map: Map<'_>, live: &'a Value, old: &'a Members, new: &Members) -> Cow<'a, Value> {
-    let mut changed: Option<Members> = None;
+    let mut changed = Members::new();
     for (name, applied) in new {
         let member = match (old.get(name), map.member(name)) {
             (Some(live), Some(schema)) => match combine(schema, live, applied) {
@@ -58,12 +58,22 @@ fn combine_members<'a>(map: Map<'_>, live: &'a Value, old: &'a Members, new: &Me
             },
             _ => applied.clone(),
         };
-        changed.get_or_insert_with(|| old.clone()).insert(name.clone(), member);
+        changed.insert(name.clone(), member);
     }
-    changed.map_or(Cow::Borrowed(live), |changed| Cow::Owned(Value::Object(changed)))
+    if changed.is_empty() {
+        return Cow::Borrowed(live);
+    }
+    let rest: Vec<_> = old.iter().filter(|(name, _)| !changed.contains_key(*name)).collect();
+    changed.extend(rest.into_iter().map(|(name, member)| (name.clone(), member.clone())));
+    Cow::Owned(Value::Object(changed))
 }
 
 fn combine_items<'a>(list: List<'_>, live: &'a Value, old: &'a [Value], new: &[Value]) -> Cow<'a, Value> {
+    // Mostly both have the same items in the same order.
+    if old.len() == new.len() && old.iter().zip(new).all(|(old, new)| is_same_item(list, old, new)) {
+        let merged = old.iter().zip(new).map(|(old, new)| combine(list.items(), old, new)).collect();
+        return collected(live, old, merged);
+    }
     let elements =
         |items: &[Value]| -> Result<Vec<_>, _> { items.iter().map(|item| item_element(list, item)).collect() };
     // Items without an element are no valid list.
@@ -86,6 +96,11 @@ fn combine_items<'a>(list: List<'_>, live: &'a Value, old: &'a [Value], new: &[V
             None => Cow::Owned(new[at].clone()),
         },
     }));
+    collected(live, old, merged)
+}
+
+/// The list of these items; the live one if they are its own.
+fn collected<'a>(live: &'a Value, old: &[Value], merged: Vec<Cow<'a, Value>>) -> Cow<'a, Value> {
     let same =
         |(item, live): (&Cow<'_, Value>, &Value)| matches!(item, Cow::Borrowed(item) if std::ptr::eq(*item, live));
     if merged.len() == old.len() && merged.iter().zip(old).all(same) {

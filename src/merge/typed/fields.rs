@@ -4,51 +4,90 @@ use super::{Shape, item_element, shape};
 use crate::merge::{
     field_set::FieldSet,
     path::PathElement,
-    schema::{ListType, Map, Type},
+    schema::{List, ListType, Map, Type},
 };
 use serde_json::Value;
-use std::collections::BTreeMap;
 
 /// Returns the fields of a valid value: its leaves, empty mappings and nulls, members that are not declared, and items.
 pub(in crate::merge) fn fields_of(schema: Type<'_>, value: &Value) -> FieldSet {
-    fields(schema, value).1
+    fields(schema, value, None).below
 }
 
-/// Whether the value is a member itself, and what is below it.
-fn fields(schema: Type<'_>, value: &Value) -> (bool, FieldSet) {
-    let mut set = FieldSet::default();
+/// Returns the fields of what [`without`](super::without) leaves of a value.
+pub(in crate::merge) fn fields_without(schema: Type<'_>, value: &Value, gone: &FieldSet) -> FieldSet {
+    fields(schema, value, Some(gone)).below
+}
+
+/// The fields of one value.
+#[derive(Default)]
+struct Fields {
+    /// Whether the value is a member itself.
+    is_leaf: bool,
+    below: FieldSet,
+    /// Whether the value is null, or became it since all of it is gone.
+    is_null: bool,
+}
+
+/// `gone` is given where something below the value is.
+fn fields(schema: Type<'_>, value: &Value, gone: Option<&FieldSet>) -> Fields {
     match (shape(schema, value), value) {
-        (Some(Shape::Scalar(_)), _) => return (true, set),
-        (Some(Shape::Map(map)), _) if map.is_atomic() => return (true, set),
-        (Some(Shape::List(list)), _) if list.list_type() == ListType::Atomic => return (true, set),
-        (Some(Shape::Map(map)), Value::Object(members)) => {
-            for (name, member) in members {
-                let field = map.field(name);
-                let Some(schema) = field.map(|field| field.value).or_else(|| map.values()) else { continue };
-                let (leaf, below) = fields(schema, member);
-                let is_empty = member.is_null() || member.as_object().is_some_and(serde_json::Map::is_empty);
-                let element = match field {
-                    Some(field) => PathElement::Field(field.name.clone()),
-                    None => PathElement::field(name),
-                };
-                set.push(element, leaf || is_empty || field.is_none(), below);
-            }
+        (Some(Shape::Map(map)), Value::Object(members)) if !map.is_atomic() => fields_of_members(map, members, gone),
+        (Some(Shape::List(list)), Value::Array(items)) if list.list_type() != ListType::Atomic => {
+            fields_of_items(list, items, gone)
         }
-        (Some(Shape::List(list)), Value::Array(items)) => {
-            let elements: Vec<_> = items.iter().map(|item| item_element(list, item).ok()).collect();
-            let mut times: BTreeMap<&PathElement, usize> = BTreeMap::new();
-            elements.iter().flatten().for_each(|element| *times.entry(element).or_default() += 1);
-            for (element, item) in elements.iter().zip(items) {
-                let Some(element) = element else { continue };
-                // Items that cannot be told apart are owned as one value.
-                let below = if times[element] > 1 { FieldSet::default() } else { fields(list.items(), item).1 };
-                set.push(element.clone(), true, below);
-            }
+        (Some(Shape::Scalar(_)), _) => Fields { is_leaf: true, is_null: value.is_null(), ..Fields::default() },
+        // An atomic value, or null; of what is atomic all goes when a part goes.
+        (shape, _) => {
+            let is_leaf = match shape {
+                Some(Shape::Map(map)) => map.is_atomic(),
+                Some(Shape::List(list)) => list.list_type() == ListType::Atomic,
+                _ => false,
+            };
+            Fields { is_leaf, is_null: value.is_null() || gone.is_some(), ..Fields::default() }
         }
-        _ => {}
     }
-    set.sort();
-    (false, set)
+}
+
+fn fields_of_members(map: Map<'_>, members: &serde_json::Map<String, Value>, gone: Option<&FieldSet>) -> Fields {
+    let mut below = FieldSet::with_capacity(members.len());
+    let mut is_null = gone.is_some();
+    for (name, member) in members {
+        let field = map.field(name);
+        let Some(schema) = field.map(|field| field.value).or_else(|| map.values()) else { continue };
+        let element = match field {
+            Some(field) => PathElement::Field(field.name.clone()),
+            None => PathElement::field(name),
+        };
+        if gone.is_some_and(|gone| gone.has(&element)) {
+            continue;
+        }
+        is_null = false;
+        let inner = fields(schema, member, gone.and_then(|gone| gone.below(&element)));
+        let is_empty = inner.is_null || member.as_object().is_some_and(serde_json::Map::is_empty);
+        below.push(element, inner.is_leaf || is_empty || field.is_none(), inner.below);
+    }
+    below.sort();
+    Fields { is_leaf: false, below, is_null }
+}
+
+fn fields_of_items(list: List<'_>, items: &[Value], gone: Option<&FieldSet>) -> Fields {
+    let mut elements: Vec<(PathElement, &Value)> = Vec::with_capacity(items.len());
+    let left = items.iter().filter_map(|item| Some((item_element(list, item).ok()?, item)));
+    elements.extend(left.filter(|(element, _)| !gone.is_some_and(|gone| gone.has(element))));
+    elements.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let mut below = FieldSet::with_capacity(elements.len());
+    for same in elements.chunk_by(|(a, _), (b, _)| a == b) {
+        let (element, item) = &same[0];
+        // Items that cannot be told apart are owned as one value.
+        let inner = match same.len() {
+            1 => fields(list.items(), item, gone.and_then(|gone| gone.below(element))),
+            _ => Fields::default(),
+        };
+        if !inner.is_null {
+            below.push(element.clone(), true, inner.below);
+        }
+    }
+    Fields { is_leaf: false, below, is_null: gone.is_some() && elements.is_empty() }
 }
 
 /// Brings a set to what the schema says today: of what has become one value since it was written, only the whole is owned.

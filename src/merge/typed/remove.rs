@@ -7,7 +7,7 @@ use crate::merge::{
     schema::{ListType, Type},
 };
 use serde_json::{Map, Value};
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 /// Takes fields out of a value; borrowed where none is there. A mapping or list that loses all it has becomes null, as the
 /// server has it, and an atomic one of which a part is to go is gone as a whole.
@@ -15,22 +15,26 @@ pub(in crate::merge) fn without<'a>(schema: Type<'_>, value: &'a Value, gone: &F
     match (shape(schema, value), value) {
         (Some(Shape::Scalar(_)), _) => Cow::Borrowed(value),
         (Some(Shape::Map(map)), Value::Object(members)) if !map.is_atomic() && !members.is_empty() => {
-            let mut left: Option<Map<String, Value>> = None;
+            let mut changed: BTreeMap<&str, Option<Value>> = BTreeMap::new();
             for (element, is_gone, below) in gone.parts() {
                 let PathElement::Field(name) = element else { continue };
                 let Some(member) = members.get(name.as_ref()) else { continue };
-                let left = left.get_or_insert_with(|| members.clone());
-                match map.member(name) {
-                    _ if is_gone => drop(left.remove(name.as_ref())),
-                    Some(schema) => drop(left.insert(name.to_string(), without(schema, member, below).into_owned())),
-                    None => drop(left.insert(name.to_string(), Value::Null)),
-                }
+                let left = match map.member(name) {
+                    _ if is_gone => None,
+                    Some(schema) => Some(without(schema, member, below).into_owned()),
+                    None => Some(Value::Null),
+                };
+                changed.insert(name.as_ref(), left);
             }
-            match left {
-                None => Cow::Borrowed(value),
-                Some(left) if left.is_empty() => Cow::Owned(Value::Null),
-                Some(left) => Cow::Owned(Value::Object(left)),
+            if changed.is_empty() {
+                return Cow::Borrowed(value);
             }
+            let left = members.iter().filter_map(|(name, member)| match changed.remove(name.as_str()) {
+                Some(left) => left.map(|left| (name.clone(), left)),
+                None => Some((name.clone(), member.clone())),
+            });
+            let left: Map<String, Value> = left.collect();
+            Cow::Owned(if left.is_empty() { Value::Null } else { Value::Object(left) })
         }
         (Some(Shape::List(list)), Value::Array(items)) if list.list_type() != ListType::Atomic && !items.is_empty() => {
             let mut left = Vec::with_capacity(items.len());

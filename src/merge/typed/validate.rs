@@ -1,10 +1,7 @@
 //! Whether a value is what its schema says: unknown fields, wrong types, items that cannot be told apart.
 
-use super::{Shape, item_element, shape};
-use crate::merge::{
-    path::PathElement,
-    schema::{ListType, Scalar, Type},
-};
+use super::{Shape, check_item, item_element, shape};
+use crate::merge::schema::{List, ListType, Scalar, Type};
 use serde_json::Value;
 use std::{collections::BTreeSet, fmt};
 
@@ -27,13 +24,29 @@ impl fmt::Display for TypedError {
 /// More errors than these say nothing new.
 const MAX_ERRORS: usize = 256;
 
-/// Checks a value. The server stops within a mapping at the first field that is not declared, in a random order; here all
-/// of them are found.
+/// Values are far from this deep; what is deeper could end the stack.
+pub(in crate::merge) const DEPTH: usize = 200;
+
+/// Checks a value, strictly: two items of one key are an error. The server stops within a mapping at the first field that is
+/// not declared, in a random order; here all of them are found.
 ///
 /// # Errors
 /// All that is wrong.
-pub(in crate::merge) fn validate(schema: Type<'_>, value: &Value, duplicates: bool) -> Result<(), Vec<TypedError>> {
-    let mut walk = Walk { duplicates, errors: Vec::new() };
+pub(in crate::merge) fn validate(schema: Type<'_>, value: &Value) -> Result<(), Vec<TypedError>> {
+    checked(schema, value, false)
+}
+
+/// Checks a live object. Two items of one key are let pass, since an update can write them; `managedFields` are not looked
+/// at, since they are read by themselves.
+///
+/// # Errors
+/// All that is wrong.
+pub(in crate::merge) fn validate_live(schema: Type<'_>, value: &Value) -> Result<(), Vec<TypedError>> {
+    checked(schema, value, true)
+}
+
+fn checked(schema: Type<'_>, value: &Value, live: bool) -> Result<(), Vec<TypedError>> {
+    let mut walk = Walk { live, depth: 0, errors: Vec::new() };
     walk.value(schema, value, &Place::Root);
     if walk.errors.is_empty() { Ok(()) } else { Err(walk.errors) }
 }
@@ -42,7 +55,7 @@ pub(in crate::merge) fn validate(schema: Type<'_>, value: &Value, duplicates: bo
 enum Place<'a> {
     Root,
     Member(&'a Place<'a>, &'a str),
-    Item(&'a Place<'a>, PathElement),
+    Item(&'a Place<'a>, List<'a>, &'a Value, usize),
 }
 
 impl fmt::Display for Place<'_> {
@@ -50,14 +63,17 @@ impl fmt::Display for Place<'_> {
         match self {
             Place::Root => Ok(()),
             Place::Member(above, name) => write!(f, "{above}.{name}"),
-            Place::Item(above, element) => write!(f, "{above}{element}"),
+            Place::Item(above, list, item, index) => match item_element(*list, item) {
+                Ok(element) if list.list_type() != ListType::Atomic => write!(f, "{above}{element}"),
+                _ => write!(f, "{above}[{index}]"),
+            },
         }
     }
 }
 
 struct Walk {
-    /// Whether two items of one key are let pass.
-    duplicates: bool,
+    live: bool,
+    depth: usize,
     errors: Vec<TypedError>,
 }
 
@@ -68,12 +84,46 @@ impl Walk {
         }
     }
 
+    fn items(&mut self, list: List<'_>, items: &[Value], place: &Place<'_>) {
+        let keyed = list.list_type() != ListType::Atomic;
+        let mut seen = BTreeSet::new();
+        for (index, item) in items.iter().enumerate() {
+            if let Some(message) = keyed.then(|| check_item(list, item).err()).flatten() {
+                return self.error(place, format!("element {index}: {message}"));
+            }
+            let at = Place::Item(place, list, item, index);
+            if keyed
+                && !self.live
+                && items.len() > 1
+                && let Ok(element) = item_element(list, item)
+                && !seen.insert(element.clone())
+            {
+                self.error(place, format!("duplicate entries for key {element}"));
+            }
+            self.value(list.items(), item, &at);
+        }
+    }
+
     fn value(&mut self, schema: Type<'_>, value: &Value, place: &Place<'_>) {
+        self.depth += 1;
+        if self.depth > DEPTH {
+            self.error(place, "nested too deep");
+        } else {
+            self.at_depth(schema, value, place);
+        }
+        self.depth -= 1;
+    }
+
+    fn at_depth(&mut self, schema: Type<'_>, value: &Value, place: &Place<'_>) {
         match (shape(schema, value), value) {
             (None, _) => self.error(place, "schema error: invalid atom"),
             (Some(_), Value::Null) => {}
             (Some(Shape::Map(map)), Value::Object(members)) => {
+                let is_metadata = matches!(place, Place::Member(Place::Root, "metadata"));
                 for (name, member) in members {
+                    if self.live && is_metadata && name == "managedFields" {
+                        continue;
+                    }
                     let place = Place::Member(place, name);
                     match map.member(name) {
                         Some(schema) => self.value(schema, member, &place),
@@ -82,23 +132,7 @@ impl Walk {
                 }
             }
             (Some(Shape::Map(_)), other) => self.error(place, format!("expected map, got {}", type_name(other))),
-            (Some(Shape::List(list)), Value::Array(items)) => {
-                let mut seen = BTreeSet::new();
-                for (index, item) in items.iter().enumerate() {
-                    let element = if list.list_type() == ListType::Atomic {
-                        PathElement::Index(index as i64)
-                    } else {
-                        match item_element(list, item) {
-                            Ok(element) => element,
-                            Err(message) => return self.error(place, format!("element {index}: {message}")),
-                        }
-                    };
-                    if list.list_type() != ListType::Atomic && !self.duplicates && !seen.insert(element.clone()) {
-                        self.error(place, format!("duplicate entries for key {element}"));
-                    }
-                    self.value(list.items(), item, &Place::Item(place, element));
-                }
-            }
+            (Some(Shape::List(list)), Value::Array(items)) => self.items(list, items, place),
             (Some(Shape::List(_)), other) => self.error(place, format!("expected list, got {}", type_name(other))),
             (Some(Shape::Scalar(scalar)), value) => {
                 if let Err(message) = check_scalar(scalar, value) {
@@ -110,7 +144,7 @@ impl Walk {
 }
 
 /// Checks a scalar; null is right everywhere.
-pub(super) fn check_scalar(scalar: Scalar, value: &Value) -> Result<(), String> {
+fn check_scalar(scalar: Scalar, value: &Value) -> Result<(), String> {
     let (right, expected) = match (scalar, value) {
         (_, Value::Null) => return Ok(()),
         (Scalar::Numeric, value) => (value.is_number(), "numeric (int or float)"),
