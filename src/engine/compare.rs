@@ -1,21 +1,21 @@
 //! Comparison as a pure function: desired, live, prediction and base in; states and attributed changes out.
 
 use super::{
-    comparison::{Action, ApplicationState, Change, ChangeOrigin, ObjectComparison, ObjectState, Side, Sides},
+    attribution::{Attribution, respelling, unattributed},
+    comparison::{Action, ApplicationState, ChangeOrigin, ObjectComparison, ObjectState, Side, Sides},
     desired::DesiredObject,
     extras,
-    field::{ByField, contains, follow, pointer_of},
     order::{hook_annotation, keeps_itself},
-    predict::{Predicted, created},
+    predict::Predicted,
 };
 use crate::{
-    cluster::{CachedObject, Conflict, FIELD_MANAGER, Health, HealthStatus, LiveObject, health},
+    cluster::{CachedObject, Health, HealthStatus, LiveObject, health},
     config::Extras,
-    merge::{FieldChange, Op, Ownership, Schemas, changes},
-    object::{Manifest, Mask, ObjectId, Origin, PackedManifest, Pointer, holds_values, is_secret, mask_pair, mask_secret},
+    merge::{Schemas, changes},
+    object::{Manifest, ObjectId, Origin, PackedManifest, is_secret, mask_pair, mask_secret},
 };
 use serde_json::Value;
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 /// What is known of the live side of one object.
 #[derive(Clone, Debug)]
@@ -99,32 +99,19 @@ pub(in crate::engine) fn object(seen: Seen<'_>) -> ObjectComparison {
         let desired = if fields.is_empty() { Arc::clone(&live) } else { Side::new(after) };
         Sides { live: Some(live), desired: Some(desired) }
     };
-    let conflicts = terms.conflicts.iter();
-    let attribute = Attribution {
-        live: body,
-        ownership: Ownership::read(body),
-        predicted: after,
-        manifest: seen.manifest,
-        base: seen
-            .base
-            .filter(|_| !fields.is_empty())
-            .map(|base| Base { applied: base, stored: created(seen.schemas, base) }),
-        conflicts: conflicts.map(|conflict| (pointer_of(&conflict.field, after), conflict)).collect(),
-        id: manifest.id.clone(),
-    };
-    out.changes = fields.into_iter().map(|field| attribute.change(field)).collect();
-    follow_the_others(&mut out.changes);
-    if !out.changes.is_empty() {
-        out.state = ObjectState::Changed;
-        out.action = Action::Update;
+    if !fields.is_empty() || !terms.conflicts.is_empty() {
+        let attribution = Attribution::new(&seen, after, &terms.conflicts);
+        out.changes = attribution.changes(fields);
+        if !out.changes.is_empty() {
+            out.state = ObjectState::Changed;
+            out.action = Action::Update;
+        }
+        let spelled = attribution.spellings(&out.changes);
+        if let Some(first) = spelled.first().filter(|_| out.changes.is_empty()) {
+            out.message = respelling(first);
+        }
+        out.changes.extend(spelled);
     }
-    let spelled = spellings(&seen, &attribute, &terms.conflicts, &out.changes);
-    if let Some(first) = spelled.first()
-        && out.changes.is_empty()
-    {
-        out.message = respelling(first);
-    }
-    out.changes.extend(spelled);
     if seen.extras != Extras::Hide {
         out.extras = extras::of(seen.schemas, &manifest.id, body, seen.manifest);
     }
@@ -133,61 +120,6 @@ pub(in crate::engine) fn object(seen: Seen<'_>) -> ObjectComparison {
         out.state = ObjectState::Changed;
     }
     out
-}
-
-/// Conflicts about values that would not change: only the spelling differs (`0.1` and `100m`), or the server's defaults do.
-fn spellings(seen: &Seen<'_>, attribute: &Attribution<'_>, conflicts: &[Conflict], changes: &[Change]) -> Vec<Change> {
-    let changed: ByField<()> = changes.iter().map(|change| (Pointer::from(change.path.as_str()), ())).collect();
-    let pointers: BTreeSet<Pointer> = conflicts
-        .iter()
-        .map(|conflict| pointer_of(&conflict.field, seen.body))
-        .filter(|pointer| !pointer.0.is_empty())
-        .collect();
-    pointers
-        .into_iter()
-        .filter(|pointer| changed.about(pointer).next().is_none())
-        .filter_map(|pointer| {
-            let live = pointer.get(seen.body)?.clone();
-            let desired = follow(&pointer, seen.body, attribute.manifest)?.clone();
-            let field = FieldChange {
-                live_path: pointer.clone(),
-                path: pointer,
-                op: Op::Replace,
-                live: Some(live),
-                desired: Some(desired),
-            };
-            Some(Change { same_value: true, ..attribute.change(field) })
-        })
-        .collect()
-}
-
-/// A change that neither side made comes with those that one made: another type brings another default.
-fn follow_the_others(changes: &mut [Change]) {
-    let known = |origin: ChangeOrigin| changes.iter().any(|change| change.origin == origin);
-    let origin = match (known(ChangeOrigin::Git), known(ChangeOrigin::Drift), known(ChangeOrigin::Both)) {
-        (false, false, false) => return,
-        (true, false, false) => ChangeOrigin::Git,
-        (false, true, false) => ChangeOrigin::Drift,
-        _ => ChangeOrigin::Both,
-    };
-    for change in changes.iter_mut().filter(|change| change.origin == ChangeOrigin::Unknown) {
-        change.origin = origin;
-    }
-}
-
-/// Says how a value has to be written so that nobody is in conflict about it.
-fn respelling(change: &Change) -> String {
-    let canonical = match &change.live {
-        Value::String(text) if !change.masked => text.clone(),
-        Value::Number(number) => number.to_string(),
-        _ => "the cluster has it".into(),
-    };
-    let owners: BTreeSet<&str> = change.conflicts.iter().map(|conflict| conflict.manager.as_str()).collect();
-    format!(
-        "{} is the same value, spelled differently: write it as {canonical}, and the conflict with {} is gone",
-        Pointer::from(change.path.as_str()).dotted(),
-        owners.into_iter().collect::<Vec<_>>().join(", ")
-    )
 }
 
 /// Describes a live object that Git no longer has, though the inventory does.
@@ -383,99 +315,10 @@ fn describe_live(out: &mut ObjectComparison, uid: &str, resource_version: &str, 
     out.message = health.message;
 }
 
-/// Everything that is needed to say where a change comes from.
-struct Attribution<'a> {
-    live: &'a Value,
-    ownership: Ownership<'a>,
-    predicted: &'a Value,
-    manifest: &'a Value,
-    base: Option<Base<'a>>,
-    conflicts: ByField<&'a Conflict>,
-    id: ObjectId,
-}
-
-/// What was applied last.
-struct Base<'a> {
-    /// As it was sent.
-    applied: &'a Value,
-    /// As the server stored it, defaults included.
-    stored: Value,
-}
-
-impl Attribution<'_> {
-    fn change(&self, field: FieldChange) -> Change {
-        let mut change = unattributed(&self.id, field.clone(), is_secret(self.live));
-        // Additions have no live value, so nobody wrote it.
-        let writers = if field.op == Op::Add { Vec::new() } else { self.ownership.owners(&field.live_path) };
-        let ours = |manager: &str, operation: &str| manager == FIELD_MANAGER && operation == "Apply";
-        let theirs = writers.iter().find(|owner| !ours(&owner.manager, &owner.operation));
-        change.origin = self.origin(&field, theirs.is_some());
-        let writer = theirs.or(writers.first());
-        if let Some(writer) = writer {
-            change.manager = Some(writer.manager.clone());
-            change.operation = Some(writer.operation.clone());
-            change.subresource.clone_from(&writer.subresource);
-            change.time.clone_from(&writer.time);
-        }
-        change.conflicts = self.conflicts.about(&field.path).copied().cloned().collect();
-        change
-    }
-
-    fn origin(&self, field: &FieldChange, is_theirs: bool) -> ChangeOrigin {
-        let Some(base) = &self.base else { return ChangeOrigin::Unknown };
-        // The side that has the field says where it stands: a removal stands where live has it.
-        let here = if field.op == Op::Remove { self.live } else { self.predicted };
-        let git_moved = follow(&field.path, here, self.manifest) != follow(&field.path, here, base.applied);
-        let live_moved = match (&field.live, follow(&field.path, here, &base.stored)) {
-            (None, stored) => stored.is_some(),
-            // Defaults that the server added since are no movement.
-            (Some(live), Some(stored)) => !contains(live, stored),
-            // What the server itself assigned is nobody's.
-            (Some(_), None) => is_theirs,
-        };
-        match (git_moved, live_moved) {
-            (true, false) => ChangeOrigin::Git,
-            (false, true) => ChangeOrigin::Drift,
-            (true, true) => ChangeOrigin::Both,
-            // Neither moved, yet applying changes something.
-            (false, false) => ChangeOrigin::Unknown,
-        }
-    }
-}
-
-fn unattributed(id: &ObjectId, field: FieldChange, secret: bool) -> Change {
-    let value = field.desired.as_ref().or(field.live.as_ref());
-    let is_value = |segment: &String| holds_values(segment, value);
-    // A change of a whole subtree carries what is below it.
-    let last_applied = Pointer::from("/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration");
-    let masked = secret && (field.path.0.first().is_none_or(is_value) || field.path.covers(&last_applied));
-    let value = |value: Option<Value>| match value {
-        Some(_) if masked => Mask::Changed.json(),
-        Some(value) => value,
-        None => Value::Null,
-    };
-    Change {
-        hunk: format!("{id}#{}", field.path),
-        path: field.path.to_string(),
-        op: field.op,
-        live: value(field.live),
-        desired: value(field.desired),
-        origin: ChangeOrigin::Unknown,
-        manager: None,
-        operation: None,
-        subresource: None,
-        time: None,
-        commit: None,
-        same_value: false,
-        masked,
-        conflicts: vec![],
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::Resource;
+    use crate::{cluster::Resource, merge::Op};
     use serde_json::json;
     use std::sync::LazyLock;
 

@@ -9,6 +9,7 @@
 
 mod application;
 mod approval;
+mod attribution;
 mod bounded;
 mod claims;
 mod commits;
