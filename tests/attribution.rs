@@ -103,12 +103,18 @@ fn rows() -> Vec<Row> {
     let v = |value: &str| json!({"data": {"v": value}}).to_string();
     vec![
         row("ConfigMap/git", moved("git", "1", "2"), nothing, &[r#"replace /data/v "1" -> "2" (git) driftdeck/Apply"#]),
-        row("ConfigMap/edited", still("edited"), move |case| case.edit("configmap/edited", &v("9")), &[
-            r#"replace /data/v "9" -> "1" (drift) kubectl-edit/Update; owned by kubectl-edit/Update"#,
-        ]),
-        row("ConfigMap/both", moved("both", "1", "2"), move |case| case.edit("configmap/both", &v("9")), &[
-            r#"replace /data/v "9" -> "2" (both) kubectl-edit/Update; owned by kubectl-edit/Update"#,
-        ]),
+        row(
+            "ConfigMap/edited",
+            still("edited"),
+            move |case| case.edit("configmap/edited", &v("9")),
+            &[r#"replace /data/v "9" -> "1" (drift) kubectl-edit/Update; owned by kubectl-edit/Update"#],
+        ),
+        row(
+            "ConfigMap/both",
+            moved("both", "1", "2"),
+            move |case| case.edit("configmap/both", &v("9")),
+            &[r#"replace /data/v "9" -> "2" (both) kubectl-edit/Update; owned by kubectl-edit/Update"#],
+        ),
         row(
             "ConfigMap/agreed",
             moved("agreed", "1", "2"),
@@ -163,7 +169,9 @@ fn rows() -> Vec<Row> {
             "ConfigMap/kubectl-over",
             still("kubectl-over"),
             |case| drop(case.run_with(&["apply"], &config_map("kubectl-over", &[("v", "7")]))),
-            &[r#"replace /data/v "7" -> "1" (drift) kubectl-client-side-apply/Update; owned by kubectl-client-side-apply/Update"#],
+            &[
+                r#"replace /data/v "7" -> "1" (drift) kubectl-client-side-apply/Update; owned by kubectl-client-side-apply/Update"#,
+            ],
         ),
         row(
             "ConfigMap/argo",
@@ -177,20 +185,27 @@ fn rows() -> Vec<Row> {
             |case| apply_as(case, "kustomize-controller", &config_map("flux", &[("v", "7")])),
             &[r#"replace /data/v "7" -> "2" (both) kustomize-controller/Apply; owned by kustomize-controller/Apply"#],
         ),
-        row("Secret/git", (Some(secret("git", "one")), secret("git", "two")), nothing, &[
-            r#"replace /data/p {"masked":"changed"} -> {"masked":"changed"} (git) driftdeck/Apply"#,
-        ]),
+        row(
+            "Secret/git",
+            (Some(secret("git", "one")), secret("git", "two")),
+            nothing,
+            &[r#"replace /data/p {"masked":"changed"} -> {"masked":"changed"} (git) driftdeck/Apply"#],
+        ),
         row(
             "Secret/live",
             (Some(secret("live", "one")), secret("live", "one")),
             |case| case.edit("secret/live", r#"{"stringData": {"p": "nine"}}"#),
-            &[r#"replace /data/p {"masked":"changed"} -> {"masked":"changed"} (drift) kubectl-edit/Update; owned by kubectl-edit/Update"#],
+            &[
+                r#"replace /data/p {"masked":"changed"} -> {"masked":"changed"} (drift) kubectl-edit/Update; owned by kubectl-edit/Update"#,
+            ],
         ),
         row(
             "Secret/both",
             (Some(secret("both", "one")), secret("both", "two")),
             |case| case.edit("secret/both", r#"{"stringData": {"p": "nine"}}"#),
-            &[r#"replace /data/p {"masked":"changed"} -> {"masked":"changed"} (both) kubectl-edit/Update; owned by kubectl-edit/Update"#],
+            &[
+                r#"replace /data/p {"masked":"changed"} -> {"masked":"changed"} (both) kubectl-edit/Update; owned by kubectl-edit/Update"#,
+            ],
         ),
         row(
             "Secret/kubectl",
@@ -221,13 +236,19 @@ fn rows() -> Vec<Row> {
             &["replace /spec/replicas 5 -> 3 (drift) kubectl/Update/scale; owned by kubectl/Update/scale"],
         ),
         // What was ours goes back to its default.
-        row("Deployment/dropped", (Some(deployment("dropped", Some(3))), deployment("dropped", None)), nothing, &[
-            "replace /spec/replicas 3 -> 1 (git) driftdeck/Apply",
-        ]),
+        row(
+            "Deployment/dropped",
+            (Some(deployment("dropped", Some(3))), deployment("dropped", None)),
+            nothing,
+            &["replace /spec/replicas 3 -> 1 (git) driftdeck/Apply"],
+        ),
         // Nobody moved a default that Git sets now, and what goes with a change is its author's.
-        row("Deployment/undefaulted", (Some(deployment("undefaulted", None)), deployment("undefaulted", Some(2))), nothing, &[
-            "replace /spec/replicas 1 -> 2 (git)",
-        ]),
+        row(
+            "Deployment/undefaulted",
+            (Some(deployment("undefaulted", None)), deployment("undefaulted", Some(2))),
+            nothing,
+            &["replace /spec/replicas 1 -> 2 (git)"],
+        ),
         row(
             "Deployment/autoscaled-before",
             (Some(deployment("autoscaled-before", None)), deployment("autoscaled-before", Some(2))),
@@ -235,10 +256,15 @@ fn rows() -> Vec<Row> {
             // The API server notes nobody where nobody had the field that is scaled.
             &["replace /spec/replicas 5 -> 2 (both)"],
         ),
-        row("Service/typed", (Some(service("typed", "ClusterIP", 0)), service("typed", "NodePort", 0)), nothing, &[
-            r#"add /spec/externalTrafficPolicy null -> "Cluster" (git)"#,
-            r#"replace /spec/type "ClusterIP" -> "NodePort" (git) driftdeck/Apply"#,
-        ]),
+        row(
+            "Service/typed",
+            (Some(service("typed", "ClusterIP", 0)), service("typed", "NodePort", 0)),
+            nothing,
+            &[
+                r#"add /spec/externalTrafficPolicy null -> "Cluster" (git)"#,
+                r#"replace /spec/type "ClusterIP" -> "NodePort" (git) driftdeck/Apply"#,
+            ],
+        ),
         row(
             "Service/untyped",
             (Some(service("untyped", "NodePort", 0)), service("untyped", "NodePort", 0)),
@@ -335,7 +361,11 @@ fn every_change_says_who_moved_what() {
     // What others own is taken by an approval that showed it, and not before.
     let plan = case.plan(&[]);
     let argo = object(&plan, "ConfigMap/argo");
-    assert_eq!(argo["changes"][0]["conflicts"], json!([{"manager": "argocd-controller", "operation": "Apply", "subresource": null}]), "{argo:#}");
+    assert_eq!(
+        argo["changes"][0]["conflicts"],
+        json!([{"manager": "argocd-controller", "operation": "Apply", "subresource": null}]),
+        "{argo:#}"
+    );
     assert_eq!(case.field("configmap/argo", "/data/v"), "7");
     let sync = case.approve(0, plan["digest"].as_str().expect("a digest"), &[]);
     assert_eq!(sync["outcome"], "Succeeded", "{sync:#}");
@@ -439,7 +469,11 @@ fn after_a_failed_sync_each_object_is_compared_with_what_was_applied_of_it() {
     commit("NodePort");
     let report = case.approve(1, &case.digest(), &[]);
     let results: Vec<&Value> = report["steps"].as_array().expect("steps").iter().map(|step| &step["result"]).collect();
-    assert_eq!((&report["outcome"], results), (&json!("Failed"), vec![&json!("configured"), &json!("failed")]), "{report:#}");
+    assert_eq!(
+        (&report["outcome"], results),
+        (&json!("Failed"), vec![&json!("configured"), &json!("failed")]),
+        "{report:#}"
+    );
 
     let comparison = case.diff(2);
     assert_eq!(said(object(&comparison, "Service/first")), [""; 0]);
@@ -470,7 +504,8 @@ fn write_record(case: &Case, revision: &str, hunks: &[String], applied: &[(&str,
     let chunk = |bytes: &[u8]| -> String {
         Sha256::digest([b"shop/".as_slice(), bytes].concat()).iter().map(|byte| format!("{byte:02x}")).collect()
     };
-    let (payload, record) = (format!("driftdeck-payload-{}", &chunk(&packed)[..40]), "driftdeck-shop-9000000000-0123456789");
+    let (payload, record) =
+        (format!("driftdeck-payload-{}", &chunk(&packed)[..40]), "driftdeck-shop-9000000000-0123456789");
     let labels = |kind: &str| json!({"driftdeck.dev/application": "shop", "driftdeck.dev/kind": kind});
     let time = (jiff::Timestamp::now() + jiff::SignedDuration::from_secs(1)).to_string();
     for field in ["started", "finished"] {

@@ -17,7 +17,16 @@ const WEB: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web
 fn extras(comparison: &Value, name: &str) -> Vec<String> {
     let object = object(comparison, name);
     let list = object["extras"].as_array().unwrap_or_else(|| panic!("no extras in {object:#}"));
-    list.iter().map(|extra| format!("{} {} {}", extra["path"].as_str().unwrap_or_default(), extra["live"], extra["manager"].as_str().unwrap_or_default())).collect()
+    list.iter()
+        .map(|extra| {
+            format!(
+                "{} {} {}",
+                extra["path"].as_str().unwrap_or_default(),
+                extra["live"],
+                extra["manager"].as_str().unwrap_or_default()
+            )
+        })
+        .collect()
 }
 
 /// Makes extras mean something else.

@@ -70,7 +70,8 @@ pub fn extras(text: &mut Text, object: &ObjectComparison) {
     for theirs in object.extras.chunk_by(|a, b| a.manager == b.manager) {
         text.put(Style::Plain, &format!("#   by {}", theirs[0].manager)).end();
         for extra in theirs {
-            let since = extra.time.as_deref().and_then(|time| time.parse().ok()).map(|time| format!("  {} ago", since(time)));
+            let since =
+                extra.time.as_deref().and_then(|time| time.parse().ok()).map(|time| format!("  {} ago", since(time)));
             let line = format!("#     {}  {}{}", extra.path, short(&extra.live), since.unwrap_or_default());
             text.put(Style::Dim, &line).end();
         }

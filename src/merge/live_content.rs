@@ -132,9 +132,7 @@ mod tests {
     #[test]
     fn an_uncounted_field_that_comes_with_its_mapping_and_its_writer_is_no_change() {
         let entry = |fields: Value| json!({"manager": "x", "operation": "Update", "fieldsV1": fields});
-        let live = |annotations: Value, entries: Value| {
-            json!({"metadata": {"annotations": annotations, "labels": {"l": "1"}, "managedFields": entries}})
-        };
+        let live = |annotations: Value, entries: Value| json!({"metadata": {"annotations": annotations, "labels": {"l": "1"}, "managedFields": entries}});
         let uncounted = ["/metadata/annotations/seen".into()];
         let annotations = json!({"f:annotations": {".": {}, "f:seen": {}}});
         let after = live(json!({"seen": "1"}), json!([entry(json!({"f:metadata": annotations}))]));
@@ -143,7 +141,10 @@ mod tests {
         // Beside another field the mapping is counted.
         let both = json!({"f:metadata": {"f:annotations": {".": {}, "f:seen": {}, "f:other": {}}}});
         let content = live_content(&live(json!({"seen": "1", "other": "1"}), json!([entry(both)])), &uncounted);
-        assert_eq!(content["metadata"]["managedFields"][0]["fieldsV1"], json!({"f:metadata": {"f:annotations": {".": {}, "f:other": {}}}}));
+        assert_eq!(
+            content["metadata"]["managedFields"][0]["fieldsV1"],
+            json!({"f:metadata": {"f:annotations": {".": {}, "f:other": {}}}})
+        );
     }
 
     #[test]
