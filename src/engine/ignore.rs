@@ -185,7 +185,7 @@ impl LeftAlone {
     pub(in crate::engine) fn payload(&self) -> Value {
         read(self.payload.read())
     }
-    /// Returns what stands for it in a digest: values that are carried as they are live may move.
+    /// Returns what stands for it in a digest.
     pub(in crate::engine) fn marked(&self) -> Value {
         read(self.marked.read())
     }

@@ -19,7 +19,8 @@ use serde_json::{Map, Value, json};
 pub struct LeftOut {
     /// What is sent.
     pub payload: Value,
-    /// The same with `{"$live": true}` in place of every value that is carried as it is live.
+    /// What stands for it however the fields move, and whoever owns them: the desired object with `{"$live": true}` at every one of
+    /// them, sent or not.
     pub marked: Value,
 }
 
@@ -30,26 +31,53 @@ pub fn leave_out(schemas: &Schemas, live: &Value, desired: &Value, manager: &str
     let entries = Entry::read_all(live).ok()?;
     let ours = entries.into_iter().find(|entry| entry.is_of(manager, Operation::Apply, ""));
     let ours = ours.map(|entry| entry.fields).unwrap_or_default();
-    let made = |carry: Carry| {
-        let mut payload = desired.clone();
-        for path in paths {
-            leave(root, &mut payload, Some(live), Some(&ours), &path.0, carry);
-        }
-        payload
+    let (mut payload, mut marked) = (desired.clone(), desired.clone());
+    for path in paths {
+        leave(root, &mut payload, Some(live), Some(&ours), &path.0);
+        mark(Some(root), &mut marked, &path.0);
+    }
+    Some(LeftOut { payload, marked })
+}
+
+/// Puts the mark at `path`, and around it what is missing there.
+fn mark(schema: Option<Type<'_>>, marked: &mut Value, path: &[PathElement]) {
+    let Some((element, rest)) = path.split_first() else {
+        *marked = json!({ "$live": true });
+        return;
     };
-    Some(LeftOut { payload: made(Carry::Value), marked: made(Carry::Mark) })
-}
-
-/// What is put where a live value is carried.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Carry {
-    Value,
-    Mark,
-}
-
-impl Carry {
-    fn of(self, value: impl FnOnce() -> Value) -> Value {
-        if self == Self::Mark { json!({ "$live": true }) } else { value() }
+    if marked.is_null() {
+        *marked = if matches!(element, PathElement::Field(_)) { json!({}) } else { json!([]) };
+    }
+    let shape = schema.and_then(|schema| shape(schema, marked));
+    match (element, marked) {
+        (PathElement::Field(name), Value::Object(members)) => {
+            let below = match shape {
+                Some(Shape::Map(map)) => map.member(name),
+                _ => None,
+            };
+            mark(below, members.entry(name.to_string()).or_insert(Value::Null), rest);
+        }
+        (PathElement::Index(index), Value::Array(items)) => {
+            if let Some(item) = usize::try_from(*index).ok().and_then(|at| items.get_mut(at)) {
+                mark(None, item, rest);
+            }
+        }
+        (element, Value::Array(items)) => {
+            let Some(Shape::List(list)) = shape else { return };
+            let at = items.iter().position(|item| item_element(list, item).is_ok_and(|found| found == *element));
+            let at = at.unwrap_or_else(|| {
+                items.push(with_keys(list, json!({}), element));
+                items.len() - 1
+            });
+            if !rest.is_empty() {
+                mark(Some(list.items()), &mut items[at], rest);
+            } else if let PathElement::Value(value) = element {
+                items[at] = json!({ "$live": **value });
+            } else {
+                items[at] = with_keys(list, json!({ "$live": true }), element);
+            }
+        }
+        _ => {}
     }
 }
 
@@ -60,7 +88,6 @@ fn leave(
     live: Option<&Value>,
     ours: Option<&FieldSet>,
     path: &[PathElement],
-    carry: Carry,
 ) {
     let Some((element, rest)) = path.split_first() else { return };
     match shape(schema, payload) {
@@ -72,18 +99,18 @@ fn leave(
             let (owned, below) = part(ours, element);
             if rest.is_empty() {
                 match live.filter(|_| owned || below.is_some()) {
-                    Some(live) => drop(members.insert(name.to_owned(), carry.of(|| restricted(schema, live, below)))),
+                    Some(live) => drop(members.insert(name.to_owned(), restricted(schema, live, below))),
                     None => drop(members.remove(name)),
                 }
                 return;
             }
             if let Some(child) = members.get_mut(name) {
-                leave(schema, child, live, below, rest, carry);
+                leave(schema, child, live, below, rest);
             } else if let (Some(live), Some(_)) = (live, below) {
                 // Git dropped what is around it; what we own of it stays all the same.
                 let mut child = if live.is_array() { json!([]) } else { json!({}) };
                 let empty = child.clone();
-                leave(schema, &mut child, Some(live), below, rest, carry);
+                leave(schema, &mut child, Some(live), below, rest);
                 if child != empty {
                     members.insert(name.to_owned(), child);
                 }
@@ -98,7 +125,7 @@ fn leave(
             if rest.is_empty() {
                 let carried = live
                     .filter(|_| owned || below.is_some())
-                    .map(|live| carry.of(|| with_keys(list, restricted(list.items(), live, below), element)));
+                    .map(|live| with_keys(list, restricted(list.items(), live, below), element));
                 match (at, carried) {
                     (Some(at), Some(item)) => items[at] = item,
                     (None, Some(item)) => items.push(item),
@@ -108,18 +135,18 @@ fn leave(
                 return;
             }
             if let Some(at) = at {
-                leave(list.items(), &mut items[at], live, below, rest, carry);
+                leave(list.items(), &mut items[at], live, below, rest);
             } else if let (Some(live), Some(_)) = (live, below) {
                 let keys = with_keys(list, json!({}), element);
                 let mut item = keys.clone();
-                leave(list.items(), &mut item, Some(live), below, rest, carry);
+                leave(list.items(), &mut item, Some(live), below, rest);
                 if item != keys {
                     items.push(item);
                 }
             }
         }
         // Inside of what is one value, the live field takes the place of the desired one.
-        _ => replace(payload, live, path, carry),
+        _ => replace(payload, live, path),
     }
 }
 
@@ -171,18 +198,18 @@ fn with_keys(list: List<'_>, mut item: Value, element: &PathElement) -> Value {
 }
 
 /// Puts the live value of a field of an atomic value in the place of the desired one.
-fn replace(payload: &mut Value, live: Option<&Value>, path: &[PathElement], carry: Carry) {
+fn replace(payload: &mut Value, live: Option<&Value>, path: &[PathElement]) {
     let Some((element, rest)) = path.split_first() else { return };
     match (element, payload) {
         (PathElement::Field(name), Value::Object(members)) => {
             let name: &str = name;
             let live = live.and_then(|live| live.get(name));
             match (rest.is_empty(), live) {
-                (true, Some(live)) => drop(members.insert(name.to_owned(), carry.of(|| live.clone()))),
+                (true, Some(live)) => drop(members.insert(name.to_owned(), live.clone())),
                 (true, None) => drop(members.remove(name)),
                 (false, live) => {
                     if let Some(child) = members.get_mut(name) {
-                        replace(child, live, rest, carry);
+                        replace(child, live, rest);
                     }
                 }
             }
@@ -191,8 +218,8 @@ fn replace(payload: &mut Value, live: Option<&Value>, path: &[PathElement], carr
             let at = usize::try_from(*index).unwrap_or(usize::MAX);
             let live = live.and_then(|live| live.get(at));
             match (rest.is_empty(), items.get_mut(at), live) {
-                (true, Some(item), Some(live)) => *item = carry.of(|| live.clone()),
-                (false, Some(item), live) => replace(item, live, rest, carry),
+                (true, Some(item), Some(live)) => item.clone_from(live),
+                (false, Some(item), live) => replace(item, live, rest),
                 _ => {}
             }
         }
@@ -259,9 +286,7 @@ mod tests {
         let theirs = live(json!({"replicas": 9}), json!({}));
         assert_eq!(left_out(&theirs, &desired, &["/spec/replicas"]).0, json!({"selector": {"a": "1"}}));
         let ours = live(json!({"replicas": 9}), json!({"f:replicas": {}}));
-        let (payload, marked) = left_out(&ours, &desired, &["/spec/replicas"]);
-        assert_eq!(payload, json!({"replicas": 9, "selector": {"a": "1"}}));
-        assert_eq!(marked, json!({"replicas": {"$live": true}, "selector": {"a": "1"}}));
+        assert_eq!(left_out(&ours, &desired, &["/spec/replicas"]).0, json!({"replicas": 9, "selector": {"a": "1"}}));
     }
 
     #[test]
@@ -278,6 +303,26 @@ mod tests {
         // Git dropped the list; the field that we own is carried on.
         let (payload, _) = left_out(&live(spec, ours), &gadget(json!({})), &["/spec/items/1/image"]);
         assert_eq!(payload, json!({"items": [{"name": "b", "image": "old"}]}));
+    }
+
+    #[test]
+    fn what_stands_for_it_is_the_same_whoever_owns_the_field_and_whatever_it_is() {
+        let items = json!([{"name": "a", "image": "1"}, {"name": "b", "image": "1"}]);
+        let desired = gadget(json!({"replicas": 3, "items": items, "selector": {"a": "1"}}));
+        let pointers = ["/spec/replicas", "/spec/items/0", "/spec/items/1/image", "/spec/selector/a"];
+        let expected = json!({"replicas": {"$live": true}, "selector": {"a": {"$live": true}},
+            "items": [{"$live": true, "name": "a"}, {"name": "b", "image": {"$live": true}}]});
+        for live in [
+            live(json!({"replicas": 9}), json!({})),
+            live(json!({"replicas": 3}), json!({"f:replicas": {}})),
+            live(json!({"items": [{"name": "b", "image": "2"}], "selector": {"a": "2"}}), json!({"f:selector": {}})),
+        ] {
+            assert_eq!(left_out(&live, &desired, &pointers).1, expected, "{live}");
+        }
+        // Git has dropped it.
+        let live = live(json!({"items": [{"name": "a", "image": "1"}]}), json!({}));
+        let (_, marked) = left_out(&live, &gadget(json!({})), &["/spec/items/0/image"]);
+        assert_eq!(marked, json!({"items": [{"name": "a", "image": {"$live": true}}]}));
     }
 
     #[test]

@@ -5,10 +5,12 @@
 
 #![allow(dead_code, unused_imports, reason = "each suite compiles this module and uses its own part of it")]
 
+mod canary;
 mod case;
 mod console;
 mod driftdeck;
 mod kubectl;
+mod proxy;
 mod repository;
 mod screen;
 pub mod shop;
@@ -17,10 +19,12 @@ mod wait;
 mod wire;
 mod world;
 
+pub use canary::Canaries;
 pub use case::{Case, object};
 pub use console::{Console, Size};
 pub use driftdeck::{Driftdeck, Output};
 pub use kubectl::{Kubectl, Namespace};
+pub use proxy::Proxy;
 pub use repository::Repository;
 pub use screen::{Cell, Screen};
 pub use skip::{cluster, corpus, skipped};
