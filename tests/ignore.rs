@@ -10,7 +10,9 @@ const SUITE: &str = "ignore rules";
 
 fn rule(kind: &str, lines: &str) -> String {
     let group = if kind == "Deployment" { "apps" } else { "" };
-    format!("[[application.ignore]]\ngroup = \"{group}\"\nkind = \"{kind}\"\nname = \"*\"\nnamespace = \"*\"\n{lines}\n")
+    format!(
+        "[[application.ignore]]\ngroup = \"{group}\"\nkind = \"{kind}\"\nname = \"*\"\nnamespace = \"*\"\n{lines}\n"
+    )
 }
 
 /// A Deployment that makes no Pods: it is paused.
@@ -98,7 +100,9 @@ fn items_of_lists_parts_of_atomic_mappings_and_a_managers_fields_are_left_alone_
         )
     };
     let config = |free: &str, tuned: &str| {
-        format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: env\ndata:\n  free: \"{free}\"\n  tuned: \"{tuned}\"\n")
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: env\ndata:\n  free: \"{free}\"\n  tuned: \"{tuned}\"\n"
+        )
     };
     let commit = |app: &str, env: &str, colour: &str, track: &str, free: &str, tuned: &str| {
         let files = (template(app, env), service(colour, track), config(free, tuned));
@@ -117,7 +121,12 @@ fn items_of_lists_parts_of_atomic_mappings_and_a_managers_fields_are_left_alone_
     let comparison = case.diff(2);
     let changed = |name: &str| -> Vec<String> {
         let changes = object(&comparison, name)["changes"].as_array().expect("a list").clone();
-        changes.iter().map(|change| format!("{} {} {}", change["path"].as_str().unwrap_or_default(), change["live"], change["desired"])).collect()
+        changes
+            .iter()
+            .map(|change| {
+                format!("{} {} {}", change["path"].as_str().unwrap_or_default(), change["live"], change["desired"])
+            })
+            .collect()
     };
     let containers = "/template/spec/containers";
     assert_eq!(
@@ -179,7 +188,9 @@ fn an_ignored_field_that_moves_while_the_sync_is_at_work_is_not_set_back() {
         manifest.replace("\nspec:", &format!("\n  annotations:\n    argocd.argoproj.io/sync-wave: \"{wave}\"\nspec:"))
     };
     let service = |kind: &str| {
-        let text = format!("apiVersion: v1\nkind: Service\nmetadata:\n  name: api\nspec:\n  type: {kind}\n  ports:\n  - port: 80\n");
+        let text = format!(
+            "apiVersion: v1\nkind: Service\nmetadata:\n  name: api\nspec:\n  type: {kind}\n  ports:\n  - port: 80\n"
+        );
         wave(text, 0)
     };
     let commit = |kind: &str, image: &str| {

@@ -82,13 +82,7 @@ fn mark(schema: Option<Type<'_>>, marked: &mut Value, path: &[PathElement]) {
 }
 
 /// Leaves the field at `path` below `payload` alone; `ours` is what our entry owns there.
-fn leave(
-    schema: Type<'_>,
-    payload: &mut Value,
-    live: Option<&Value>,
-    ours: Option<&FieldSet>,
-    path: &[PathElement],
-) {
+fn leave(schema: Type<'_>, payload: &mut Value, live: Option<&Value>, ours: Option<&FieldSet>, path: &[PathElement]) {
     let Some((element, rest)) = path.split_first() else { return };
     match shape(schema, payload) {
         Some(Shape::Map(map)) if !map.is_atomic() => {
