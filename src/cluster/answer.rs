@@ -1,7 +1,7 @@
 //! What the API server's refusals mean.
 
 use super::{ClusterError, Conflict};
-use crate::object::{clean, is_secret};
+use crate::object::{clean, holds_values, is_secret};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::Value;
 use std::time::Duration;
@@ -25,15 +25,8 @@ impl Mask {
             return Self::default();
         }
         let mut values = Vec::new();
-        for field in ["data", "stringData"] {
-            for value in body.get(field).and_then(Value::as_object).into_iter().flatten().map(|(_, value)| value) {
-                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                if let Some(plain) = BASE64_STANDARD.decode(&text).ok().and_then(|bytes| String::from_utf8(bytes).ok())
-                {
-                    values.push(plain);
-                }
-                values.push(text);
-            }
+        for (_, value) in body.as_object().into_iter().flatten().filter(|(name, value)| holds_values(name, Some(value))) {
+            collect(value, &mut values);
         }
         // The longest first, or a part of a value would stay behind.
         values.retain(|value| value.len() > 3);
@@ -72,7 +65,27 @@ impl Mask {
             rest = &quoted[end..];
         }
         out.push_str(rest);
-        unquoted(&unquoted(&out, "Invalid value: ", ':'), "{Value:", '}')
+        [("Invalid value: ", ':'), ("{Value:", '}'), ("got &{", '}')]
+            .into_iter()
+            .fold(out, |text, (start, end)| unquoted(&text, start, end))
+    }
+}
+
+/// Returns words about an object without the values of a Secret.
+pub fn masked_words(body: &Value, words: &str) -> String {
+    clean(&Mask::of(body).hide(words)).into_owned()
+}
+
+/// Collects the texts in a value, those of base64 decoded too.
+fn collect(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => members.values().for_each(|value| collect(value, found)),
+        Value::Array(items) => items.iter().for_each(|value| collect(value, found)),
+        value => {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            found.extend(BASE64_STANDARD.decode(&text).ok().and_then(|bytes| String::from_utf8(bytes).ok()));
+            found.push(text);
+        }
     }
 }
 

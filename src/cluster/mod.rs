@@ -25,6 +25,7 @@ mod rights;
 mod session;
 mod watch;
 
+pub use answer::masked_words;
 pub use cached_object::CachedObject;
 pub use error::{ClusterError, Conflict};
 pub use health::{Health, HealthStatus, health};

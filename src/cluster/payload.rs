@@ -8,7 +8,7 @@ use super::{
     record::{APPLICATION, RECORD_KIND},
     request::DEADLINE,
 };
-use crate::object::{ObjectId, canonical_json, is_secret, sha256_hex};
+use crate::object::{ObjectId, canonical_json, sha256_hex, without_values};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -140,23 +140,6 @@ fn unpack(packed: &[u8]) -> Result<BTreeMap<ObjectId, Value>, ClusterError> {
             Ok((id, body))
         })
         .collect()
-}
-
-/// Takes a Secret's values out, and the copy of them that `kubectl apply` leaves in an annotation.
-fn without_values(body: &Value) -> Value {
-    let mut body = body.clone();
-    if !is_secret(&body) {
-        return body;
-    }
-    for field in ["data", "stringData"] {
-        if let Some(values) = body.get_mut(field).and_then(Value::as_object_mut) {
-            values.values_mut().for_each(|value| *value = Value::Null);
-        }
-    }
-    if let Some(annotations) = body.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
-        annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
-    }
-    body
 }
 
 /// Where Secrets are.

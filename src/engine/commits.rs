@@ -69,7 +69,8 @@ impl Application {
         let mirror = self.mirror(true).await?;
         let (commit, files, refs) = {
             let mirror = mirror.clone();
-            blocking(move || Ok((mirror.commit(id)?, patches::shown(&mirror, id)?, mirror.refs()?))).await?
+            let sources = self.secret_sources();
+            blocking(move || Ok((mirror.commit(id)?, patches::shown(&mirror, id, &sources)?, mirror.refs()?))).await?
         };
         let session = self.session().await;
         let after = self.render(&source, session.as_ref().ok()).await?;
@@ -224,11 +225,18 @@ impl Application {
         Ok(change)
     }
 
+    /// Which files its Secrets may be made from.
+    fn secret_sources(&self) -> patches::Sources {
+        patches::Sources { path: self.section.path.clone(), values: self.section.helm.values.clone() }
+    }
+
     async fn describe(&self, mirror: &Mirror, id: CommitId, change: &mut GitChange) -> Result<(), EngineError> {
         let mirror = mirror.clone();
-        let (files, author, message) =
-            blocking(move || Ok((patches::shown(&mirror, id)?, mirror.author_line(id)?, mirror.commit(id)?.message)))
-                .await?;
+        let sources = self.secret_sources();
+        let (files, author, message) = blocking(move || {
+            Ok((patches::shown(&mirror, id, &sources)?, mirror.author_line(id)?, mirror.commit(id)?.message))
+        })
+        .await?;
         change.files = files;
         change.author = clean(&author).into_owned();
         change.message = clean(&message).into_owned();

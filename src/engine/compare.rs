@@ -12,7 +12,7 @@ use crate::{
     cluster::{CachedObject, Conflict, FIELD_MANAGER, Health, HealthStatus, LiveObject, health},
     config::Extras,
     merge::{FieldChange, Op, Ownership, Schemas, changes},
-    object::{Manifest, Mask, ObjectId, Origin, PackedManifest, Pointer, is_secret, mask_pair, mask_secret},
+    object::{Manifest, Mask, ObjectId, Origin, PackedManifest, Pointer, holds_values, is_secret, mask_pair, mask_secret},
 };
 use serde_json::Value;
 use std::{collections::BTreeSet, sync::Arc};
@@ -444,7 +444,8 @@ impl Attribution<'_> {
 }
 
 fn unattributed(id: &ObjectId, field: FieldChange, secret: bool) -> Change {
-    let is_value = |segment: &String| matches!(segment.as_str(), "data" | "stringData");
+    let value = field.desired.as_ref().or(field.live.as_ref());
+    let is_value = |segment: &String| holds_values(segment, value);
     // A change of a whole subtree carries what is below it.
     let last_applied = Pointer::from("/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration");
     let masked = secret && (field.path.0.first().is_none_or(is_value) || field.path.covers(&last_applied));

@@ -4,7 +4,7 @@ use super::{comparison::Extra, controllers, predict::created};
 use crate::{
     cluster::FIELD_MANAGER,
     merge::{Entry, FieldSet, Operation, Owner, Path, PathElement, Schemas, set_of},
-    object::{Mask, ObjectId, Pointer, is_secret},
+    object::{Mask, ObjectId, Pointer, holds_values, is_secret},
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -35,7 +35,7 @@ pub(in crate::engine) fn of(schemas: &Schemas, id: &ObjectId, live: &Value, desi
             if path.resolve(fresh).and_then(|pointer| pointer.get(fresh).cloned()).as_ref() == Some(value) {
                 continue;
             }
-            let is_value = pointer.0.first().is_some_and(|first| first == "data" || first == "stringData");
+            let is_value = pointer.0.first().is_some_and(|first| holds_values(first, Some(value)));
             let shown = if is_value && is_secret(live) { Mask::Changed.json() } else { value.clone() };
             let extra = Extra { path: pointer.to_string(), live: shown, manager: owner.manager, time: owner.time };
             // Of several owners, the one who wrote last.

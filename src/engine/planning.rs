@@ -16,7 +16,7 @@ use super::{
 use crate::{
     cluster::{Conflict, Resource, Session},
     config,
-    object::{GroupKind, ObjectId, Severity, canonical_json, sha256_hex},
+    object::{GroupKind, ObjectId, Severity, canonical_json, sha256_hex, without_values},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -371,7 +371,7 @@ fn sent(object: &DesiredObject, found: &Found, inputs: &BTreeMap<&str, &str>) ->
         let hash = marked.map_or_else(|| object.hash.clone(), |marked| sha256_hex(canonical_json(&marked)));
         return json!({ "sha256": hash });
     }
-    let mut shape = marked.unwrap_or_else(|| object.manifest.body());
+    let mut shape = without_values(&marked.unwrap_or_else(|| object.manifest.body()));
     let keys: Vec<String> =
         shape.get("data").and_then(Value::as_object).map(|data| data.keys().cloned().collect()).unwrap_or_default();
     shape["data"] = json!(keys);

@@ -4,7 +4,7 @@
 
 use super::{approval::live_digest, bounded::IN_FLIGHT, desired::DesiredObject, retry::Backoff, step::shown_warnings};
 use crate::{
-    cluster::{Applied, ApplyRequest, ClusterError, Conflict, FIELD_MANAGER, LiveObject, Resource, Session},
+    cluster::{Applied, ApplyRequest, ClusterError, Conflict, FIELD_MANAGER, LiveObject, Resource, Session, masked_words},
     merge::{self, Outcome, Schemas, defaults, merge},
     object::Packed,
 };
@@ -99,11 +99,11 @@ pub(in crate::engine) fn foresee(schemas: &Schemas, body: &Value, live: Option<&
         }
         Outcome::Invalid(errors) => {
             let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            Ok(Answer::of(Predicted::Refused(errors.join("; "))))
+            Ok(Answer::of(Predicted::Refused(masked_words(body, &errors.join("; ")))))
         }
         // With force there are none.
         Outcome::Conflicts(_) => Err("its owners are in conflict".into()),
-        Outcome::Unknown(unknown) => Err(unknown.to_string()),
+        Outcome::Unknown(unknown) => Err(masked_words(body, &unknown.to_string())),
     }
 }
 

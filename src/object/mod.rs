@@ -23,6 +23,6 @@ pub use manifest::{Manifest, ManifestError, Origin, PackedManifest};
 pub use packed::{Dictionary, Packed, Unreadable};
 pub use pointer::{Pointer, Segment};
 pub use quantity::{Quantity, QuantityError};
-pub use secret::{Mask, is_secret, mask_pair, mask_secret};
+pub use secret::{Mask, holds_values, is_secret, mask_pair, mask_secret, without_values};
 pub use source::{Entry, EntryKind, SourceError, SourceTree};
 pub use yaml::{Document, YamlError, documents, panic_is_caught, to_yaml};

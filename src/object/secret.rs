@@ -29,6 +29,34 @@ pub fn is_secret(body: &Value) -> bool {
         && body.get("apiVersion").and_then(Value::as_str) == Some("v1")
 }
 
+/// Says whether a member of a Secret holds values that nobody may see. Any but the known others does: `stringdata` is a slip, and a secret.
+pub fn holds_values(field: &str, value: Option<&Value>) -> bool {
+    match field {
+        "apiVersion" | "kind" | "metadata" | "type" => false,
+        "immutable" => !value.is_none_or(Value::is_boolean),
+        _ => true,
+    }
+}
+
+/// Returns an object without a Secret's values: each is null, only the key names stay. Objects of other kinds come back as they are.
+pub fn without_values(body: &Value) -> Value {
+    let mut body = body.clone();
+    if !is_secret(&body) {
+        return body;
+    }
+    for (field, value) in body.as_object_mut().into_iter().flatten() {
+        match value {
+            value if !holds_values(field, Some(value)) => {}
+            Value::Object(values) => values.values_mut().for_each(|value| *value = Value::Null),
+            value => *value = Value::Null,
+        }
+    }
+    if let Some(annotations) = body.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
+        annotations.remove(LAST_APPLIED);
+    }
+    body
+}
+
 /// Returns both sides of a comparison with every value of a Secret replaced by a mark that says only whether the two
 /// differ. Objects of other kinds come back as they are, but for the last-applied annotation of `kubectl`, whose copy of a Secret is masked too.
 pub fn mask_pair(live: Option<&Value>, desired: Option<&Value>) -> (Option<Value>, Option<Value>) {
@@ -51,12 +79,12 @@ pub fn mask_secret(manifest: &Manifest) -> Value {
 }
 
 fn mask_against(secret: &mut Value, other: Option<&Value>) {
-    for field in ["data", "stringData"] {
-        let theirs = other.and_then(|other| other.get(field)).and_then(Value::as_object);
-        if let Some(values) = secret.get_mut(field).and_then(Value::as_object_mut) {
-            mask_values(values, theirs);
-        } else if let Some(value) = secret.get_mut(field) {
-            *value = CHANGED.into();
+    for (field, value) in secret.as_object_mut().into_iter().flatten() {
+        let theirs = other.and_then(|other| other.get(field));
+        match value {
+            value if !holds_values(field, Some(value)) => {}
+            Value::Object(values) => mask_values(values, theirs.and_then(Value::as_object)),
+            value => *value = if theirs == Some(value) { SAME } else { CHANGED }.into(),
         }
     }
     if let Some(annotation) = secret.pointer_mut("/metadata/annotations").and_then(|a| a.get_mut(LAST_APPLIED)) {
@@ -83,6 +111,10 @@ mod tests {
         let (live, desired) = (live.unwrap(), desired.unwrap());
         assert_eq!(live["data"]["a"], CHANGED);
         assert_eq!(live["data"]["b"], SAME);
+        let slip = json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "immutable": "own", "stringdata": {"a": "own"}, "x": ["own"]});
+        let masked = mask_pair(None, Some(&slip)).1.unwrap();
+        assert!(!masked.to_string().contains("own") && masked["type"] == "Opaque", "{masked}");
+        assert!(!without_values(&slip).to_string().contains("own"));
         assert!(!live.to_string().contains("c2VjcmV0") && !desired.to_string().contains("b3RoZXI="));
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The names of kustomization files.
-pub(super) const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+pub const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 /// The fields that may name folders, which Kustomize lets lie anywhere.
 const FOLDER_FIELDS: [&str; 6] = ["resources", "bases", "components", "generators", "transformers", "validators"];
 /// More files than any real application has; a tree beyond it is refused.

@@ -18,6 +18,8 @@ mod yaml;
 pub use cache::Cache;
 pub use error::RenderError;
 pub use folder::FolderTree;
+pub use kustomization::NAMES as KUSTOMIZATIONS;
+pub use paths::join as join_path;
 pub use scratch::sweep;
 
 use crate::object::{Issue, PackedManifest, SourceError, SourceTree};

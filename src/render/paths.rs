@@ -1,7 +1,7 @@
 //! Paths inside a source tree: relative, `/`-separated, without `.` and `..`.
 
 /// Joins a reference to the folder it stands in. None where it is absolute or leaves the tree.
-pub(super) fn join(folder: &str, reference: &str) -> Option<String> {
+pub fn join(folder: &str, reference: &str) -> Option<String> {
     if reference.starts_with('/') {
         return None;
     }
