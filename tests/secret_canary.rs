@@ -142,7 +142,8 @@ fn the_search_finds_what_is_compressed_and_encoded() {
     let value = canaries.lines("x");
     let line = value.lines().next().expect("a line");
     let encode = |bytes: &[u8]| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes);
-    let packed = zstd::bulk::compress(json!({"key": encode(value.as_bytes())}).to_string().as_bytes(), 3).expect("packed");
+    let packed =
+        zstd::bulk::compress(json!({"key": encode(value.as_bytes())}).to_string().as_bytes(), 3).expect("packed");
     for bytes in [
         line.as_bytes().to_vec(),
         encode(value.as_bytes()).into_bytes(),
@@ -163,7 +164,13 @@ fn no_command_lets_a_value_out() {
     vault.commit();
     vault.look(2);
     vault.sync();
-    for (secret, key) in [("plain", "text"), ("plain", "encoded"), ("generated", "literal"), ("generated", "file.txt"), ("charted", "token")] {
+    for (secret, key) in [
+        ("plain", "text"),
+        ("plain", "encoded"),
+        ("generated", "literal"),
+        ("generated", "file.txt"),
+        ("charted", "token"),
+    ] {
         assert!(vault.is_synced(secret, key), "{secret} {key} was not applied");
     }
     vault.search();
@@ -173,7 +180,8 @@ fn no_command_lets_a_value_out() {
     let (edited, added, annotated) =
         (vault.canaries.line("edited"), vault.canaries.line("added"), vault.canaries.line("annotated"));
     vault.case.edit("secret/generated", &json!({"stringData": {"literal": edited, "added": added}}).to_string());
-    let manifest = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "plain"}, "stringData": {"text": annotated}});
+    let manifest =
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "plain"}, "stringData": {"text": annotated}});
     vault.case.run_with(&["apply"], &manifest.to_string());
     vault.look(2);
     for arguments in [
@@ -207,14 +215,31 @@ fn no_refusal_lets_a_value_out() {
         ("types", secret("bad", &format!("stringData:\n  k: [\"{value}\"]\n"))),
         ("field", secret("bad", &format!("stringdata:\n  k: {value}\n"))),
         ("base64", secret("bad", &format!("data:\n  k: \"{value}?\"\n"))),
-        ("class", secret("bad", &format!("type: kubernetes.io/dockerconfigjson\nstringData:\n  .dockerconfigjson: \"{{{value}\"\n"))),
+        (
+            "class",
+            secret(
+                "bad",
+                &format!("type: kubernetes.io/dockerconfigjson\nstringData:\n  .dockerconfigjson: \"{{{value}\"\n"),
+            ),
+        ),
         ("yaml", secret("bad", &format!("stringData:\n  k: \"{value}\n  j: {value}: {value}\n"))),
         ("tabs", secret("bad", &format!("stringData:\n\tk: {value}\n"))),
-        ("panic", format!("{}\n? {value} : {{- [{value}\n---\n\u{feff}%{value}\n", secret("bad", &format!("stringData: {{k: {value}")))),
+        (
+            "panic",
+            format!(
+                "{}\n? {value} : {{- [{value}\n---\n\u{feff}%{value}\n",
+                secret("bad", &format!("stringData: {{k: {value}"))
+            ),
+        ),
     ] {
         vault.case.commit(&[("secret.yaml", &ok), ("bad.yaml", &text)]);
         let mut told = Vec::new();
-        for arguments in [&["diff", "shop"][..], &["plan", "shop"], &["plan", "shop", "-o", "json"], &["--write", "sync", "shop", "--yes"]] {
+        for arguments in [
+            &["diff", "shop"][..],
+            &["plan", "shop"],
+            &["plan", "shop", "-o", "json"],
+            &["--write", "sync", "shop", "--yes"],
+        ] {
             let output = vault.run(&[0, 1, 2, 3], arguments);
             told.push(output.stdout + &output.stderr);
         }
@@ -223,9 +248,15 @@ fn no_refusal_lets_a_value_out() {
     // Refused where it is there already: what is foreseen in this process quotes no more than the server does.
     vault.case.commit(&[("secret.yaml", &ok), ("bad.yaml", &secret("bad", &format!("stringData:\n  k: {value}\n")))]);
     vault.run(&[0], &["--write", "sync", "shop", "--yes"]);
-    for rest in [format!("immutable: {value}\n"), format!("data: {value}\n"), format!("data:\n  k: \"{value}?\"\n"), format!("own: {value}\n")] {
+    for rest in [
+        format!("immutable: {value}\n"),
+        format!("data: {value}\n"),
+        format!("data:\n  k: \"{value}?\"\n"),
+        format!("own: {value}\n"),
+    ] {
         vault.case.commit(&[("bad.yaml", &secret("bad", &rest))]);
-        for arguments in [&["diff", "shop", "-o", "json"][..], &["plan", "shop"], &["--write", "sync", "shop", "--yes"]] {
+        for arguments in [&["diff", "shop", "-o", "json"][..], &["plan", "shop"], &["--write", "sync", "shop", "--yes"]]
+        {
             vault.run(&[0, 1, 2, 3], arguments);
         }
     }
@@ -253,7 +284,12 @@ fn no_screen_lets_a_value_out_and_no_core_is_dumped() {
         is_clean(&console.wait_for_row(&[application, "OutOfSync"], USUAL));
     }
     let limits = fs::read_to_string(format!("/proc/{}/limits", console.process_id())).expect("the process runs");
-    let core: Vec<&str> = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a limit").split_whitespace().collect();
+    let core: Vec<&str> = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file size"))
+        .expect("a limit")
+        .split_whitespace()
+        .collect();
     assert_eq!(core[4..6], ["0", "0"], "{limits}");
     for application in APPLICATIONS {
         console.press("2");
@@ -287,4 +323,3 @@ fn no_screen_lets_a_value_out_and_no_core_is_dumped() {
     is_clean(&console.screen());
     vault.search();
 }
-

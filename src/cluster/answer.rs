@@ -25,7 +25,8 @@ impl Mask {
             return Self::default();
         }
         let mut values = Vec::new();
-        for (_, value) in body.as_object().into_iter().flatten().filter(|(name, value)| holds_values(name, Some(value))) {
+        for (_, value) in body.as_object().into_iter().flatten().filter(|(name, value)| holds_values(name, Some(value)))
+        {
             collect(value, &mut values);
         }
         // The longest first, or a part of a value would stay behind.

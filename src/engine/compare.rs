@@ -12,7 +12,9 @@ use crate::{
     cluster::{CachedObject, Conflict, FIELD_MANAGER, Health, HealthStatus, LiveObject, health},
     config::Extras,
     merge::{FieldChange, Op, Ownership, Schemas, changes},
-    object::{Manifest, Mask, ObjectId, Origin, PackedManifest, Pointer, holds_values, is_secret, mask_pair, mask_secret},
+    object::{
+        Manifest, Mask, ObjectId, Origin, PackedManifest, Pointer, holds_values, is_secret, mask_pair, mask_secret,
+    },
 };
 use serde_json::Value;
 use std::{collections::BTreeSet, sync::Arc};

@@ -89,7 +89,8 @@ fn list(value: &Value, field: &str) -> Vec<Value> {
 /// Says whether a file is one of those that a chart in a folder, which makes Secrets, reads values from.
 fn feeds_chart(tree: &dyn SourceTree, folder: &str, path: &str) -> bool {
     let own = ["Chart.yaml", "Chart.lock", "templates"].map(|name| child(folder, name));
-    let is_own = own.iter().any(|own| path.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
+    let is_own =
+        own.iter().any(|own| path.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
     !is_own && tree.entry(&own[0]).is_ok_and(|entry| entry.is_some()) && makes_secrets(tree, folder)
 }
 
@@ -126,9 +127,10 @@ fn makes_secrets(tree: &dyn SourceTree, chart: &str) -> bool {
 
 /// Says whether a template says `kind: Secret`.
 fn names_secret(template: &str) -> bool {
-    template.lines().filter_map(|line| line.trim_start().strip_prefix("kind:")).any(|kind| {
-        kind.trim().trim_matches(['"', '\'']) == "Secret"
-    })
+    template
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("kind:"))
+        .any(|kind| kind.trim().trim_matches(['"', '\'']) == "Secret")
 }
 
 /// Says whether a file holds a Secret, or might: one that cannot be read as manifests is judged by the word alone.
@@ -167,7 +169,8 @@ mod tests {
     #[test]
     fn files_that_secrets_are_made_from_are_known() {
         let root = tempfile::tempdir().unwrap();
-        let generator = "secretGenerator:\n- name: s\n  literals: [a=b]\n  files: [key=in/file.txt, plain.txt]\n  envs: [x.env]\n";
+        let generator =
+            "secretGenerator:\n- name: s\n  literals: [a=b]\n  files: [key=in/file.txt, plain.txt]\n  envs: [x.env]\n";
         write(root.path(), "k/kustomization.yaml", generator);
         for file in ["k/in/file.txt", "k/plain.txt", "k/x.env", "k/other.txt"] {
             write(root.path(), file, "v\n");
@@ -186,7 +189,14 @@ mod tests {
             let sources = Sources { path: application.into(), values: vec!["../prod.yaml".into()] };
             sources.hold_secret(&tree, path)
         };
-        for path in ["k/kustomization.yaml", "k/in/file.txt", "k/plain.txt", "k/x.env", "secret/values.yaml", "umbrella/values.yaml"] {
+        for path in [
+            "k/kustomization.yaml",
+            "k/in/file.txt",
+            "k/plain.txt",
+            "k/x.env",
+            "secret/values.yaml",
+            "umbrella/values.yaml",
+        ] {
             assert!(holds(path, "plain"), "{path}");
         }
         for path in ["k/other.txt", "plain/values.yaml", "secret/Chart.yaml", "prod.yaml"] {

@@ -4,7 +4,9 @@
 
 use super::{approval::live_digest, bounded::IN_FLIGHT, desired::DesiredObject, retry::Backoff, step::shown_warnings};
 use crate::{
-    cluster::{Applied, ApplyRequest, ClusterError, Conflict, FIELD_MANAGER, LiveObject, Resource, Session, masked_words},
+    cluster::{
+        Applied, ApplyRequest, ClusterError, Conflict, FIELD_MANAGER, LiveObject, Resource, Session, masked_words,
+    },
     merge::{self, Outcome, Schemas, defaults, merge},
     object::Packed,
 };
