@@ -23,7 +23,7 @@ use futures::{FutureExt, StreamExt};
 use serde_json::Value;
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -48,10 +48,9 @@ pub(in crate::engine) struct Found {
     pub blocked: Option<String>,
 }
 
-/// What was found of one object, and what from.
+/// What was found of one object, and the record that says what was applied of it.
 struct Kept {
     found: Found,
-    desired: String,
     base: Option<String>,
 }
 
@@ -60,7 +59,10 @@ struct Kept {
 pub(in crate::engine) struct Results {
     /// What else decides: as long as it is the same, results are good.
     epoch: String,
-    kept: HashMap<ObjectId, Kept>,
+    /// The objects that were looked at.
+    desired: Arc<Desired>,
+    /// What was found of each, in their order; none: it may be found out the next time.
+    kept: Vec<Option<Kept>>,
 }
 
 impl Found {
@@ -84,45 +86,29 @@ impl Found {
 
 impl Results {
     /// Returns what is still true of an object.
-    fn of(&self, epoch: &str, object: &DesiredObject, live: &Live, base: Option<&str>) -> Option<Found> {
-        let kept = self.kept.get(&object.manifest.id).filter(|_| self.epoch == epoch)?;
-        if kept.desired != object.hash || kept.base.as_deref() != base {
+    fn of(&self, epoch: &str, desired: &Arc<Desired>, index: usize, live: &Live, base: Option<&str>) -> Option<Found> {
+        if self.epoch != epoch {
+            return None;
+        }
+        let object = desired.objects.get(index)?;
+        let before = match Arc::ptr_eq(&self.desired, desired) {
+            true => index,
+            false => self.desired.position(&object.manifest.id)?,
+        };
+        let kept = self.kept.get(before)?.as_ref()?;
+        if self.desired.objects.get(before)?.hash != object.hash || kept.base.as_deref() != base {
             return None;
         }
         let comparison = compare::refreshed(&kept.found.comparison, object, &kept.found.live, live)?;
         Some(Found { comparison, live: live.clone(), ..kept.found.clone() })
     }
-    /// Keeps what was found, and forgets the objects that are not among it.
-    fn keep(&mut self, epoch: &str, desired: &Desired, bases: &[Option<String>], found: &[Found]) {
-        if self.epoch != epoch {
-            *self = Self { epoch: epoch.to_owned(), ..Self::default() };
-        }
-        for ((object, base), found) in desired.objects.iter().zip(bases).zip(found) {
-            let id = &object.manifest.id;
-            // What could not be found out may be found out the next time.
-            if matches!(&found.predicted, Some(Predicted::Estimated(..) | Predicted::Failed(_))) {
-                self.kept.remove(id);
-                continue;
-            }
-            match self.kept.get_mut(id) {
-                Some(kept) => {
-                    kept.found = found.clone();
-                    if kept.desired != object.hash {
-                        kept.desired.clone_from(&object.hash);
-                    }
-                    if kept.base != *base {
-                        kept.base.clone_from(base);
-                    }
-                }
-                None => {
-                    let kept = Kept { found: found.clone(), desired: object.hash.clone(), base: base.clone() };
-                    self.kept.insert(id.clone(), kept);
-                }
-            }
-        }
-        if self.kept.len() > desired.objects.len() {
-            self.kept.retain(|id, _| desired.position(id).is_some());
-        }
+    /// Keeps what was found.
+    fn keep(&mut self, epoch: &str, desired: &Arc<Desired>, bases: Vec<Option<String>>, found: &[Found]) {
+        let kept = found.iter().zip(bases).map(|(found, base)| {
+            let is_known = !matches!(&found.predicted, Some(Predicted::Estimated(..) | Predicted::Failed(_)));
+            is_known.then(|| Kept { found: found.clone(), base })
+        });
+        *self = Self { epoch: epoch.to_owned(), desired: Arc::clone(desired), kept: kept.collect() };
     }
 }
 
@@ -163,11 +149,11 @@ impl Application {
             .collect();
         let mut found: Vec<Option<Found>> = {
             let results = self.results();
-            let objects = desired.objects.iter().zip(&live).zip(&bases);
+            let objects = live.iter().zip(&bases).enumerate();
             objects
-                .map(|((object, live), base)| {
+                .map(|(index, (live, base))| {
                     // What a plan would change, the server is asked about.
-                    let known = results.of(&epoch, object, live, base.as_deref())?;
+                    let known = results.of(&epoch, desired, index, live, base.as_deref())?;
                     (!look.verify || known.comparison.action == Action::None).then_some(known)
                 })
                 .collect()
@@ -200,7 +186,7 @@ impl Application {
             .map(|(index, found)| found.unwrap_or_else(|| failed(&desired.objects[index], &live[index], &schemas)))
             .collect();
         if keep && complete && !look.verify {
-            self.results().keep(&epoch, desired, &bases, &found);
+            self.results().keep(&epoch, desired, bases, &found);
         }
         found
     }

@@ -11,12 +11,19 @@ use crate::{
     config,
     object::{ObjectId, clean},
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// Events gather for this long before a comparison, so that a burst costs one.
 const GATHER: Duration = Duration::from_millis(60);
+/// They gather for this many times as long as the last comparison took, so that a stream of them takes a bounded share of the processor.
+const GATHER_TIMES: u32 = 8;
+/// But what happens is shown within this time.
+const GATHER_AT_MOST: Duration = Duration::from_millis(600);
 /// Inventory, records and Lease are read again at least so often: other operators' doings show after at most this long.
 const READ_AGAIN: Duration = Duration::from_secs(30);
 /// Rows of history that are kept at hand.
@@ -62,7 +69,9 @@ async fn compare_for_ever(application: &Application) {
             kinds_may_have_moved(application, &follower.take()).await;
         }
         let mut schemas = cluster.borrow().session.as_ref().map(Session::schema_epoch);
+        let began = Instant::now();
         compare(application).await;
+        let gather = (began.elapsed() * GATHER_TIMES).clamp(GATHER, GATHER_AT_MOST);
         let follower = application.follower();
         let state = repository.borrow().generation;
         if read_history_at != Some(state) || application.ledger_moved() {
@@ -78,7 +87,7 @@ async fn compare_for_ever(application: &Application) {
             moved = live_moved(follower.as_deref()) => kinds_may_have_moved(application, &moved).await,
             () = tokio::time::sleep(READ_AGAIN) => {}
         }
-        tokio::time::sleep(GATHER).await;
+        tokio::time::sleep(gather).await;
     }
 }
 

@@ -39,7 +39,7 @@ impl WriteLock {
         }
     }
 
-    /// Takes the lock if nobody has it.
+    /// Takes the lock if nobody has it, or lets it go in a moment.
     pub(super) fn now(dir: &Path) -> Result<Option<Self>, GitError> {
         let path = beside(dir, "writer");
         let disk = |error| failure::disk(&path, &error);
@@ -47,13 +47,21 @@ impl WriteLock {
             std::fs::create_dir_all(parent).map_err(disk)?;
         }
         let file = File::options().create(true).write(true).truncate(false).open(&path).map_err(disk)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _file: file })),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(disk(error)),
+        for _ in 0..TRIES {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(Self { _file: file })),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+                Err(TryLockError::Error(error)) => return Err(disk(error)),
+            }
         }
+        Ok(None)
     }
 }
+
+/// A child that is being started has a copy of every descriptor until it runs its program: for that instant it holds a lock that was
+/// let go here. Whoever holds it longer is writing.
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Returns a path beside the mirror: hidden, and with the mirror's name in it.
 pub(super) fn beside(dir: &Path, what: &str) -> PathBuf {

@@ -74,14 +74,14 @@ fn compared(desired: &Desired, live: &Live, predicted: Option<Predicted>, after:
 fn known() -> (Results, Arc<Desired>, Found) {
     let (mut results, desired, live) = (Results::default(), desired(2, 1), live(2, "1", 2));
     let found = found(&desired, &live, 2);
-    results.keep("e", &desired, &[None], std::slice::from_ref(&found));
+    results.keep("e", &desired, vec![None], std::slice::from_ref(&found));
     (results, desired, found)
 }
 
 #[test]
 fn what_did_not_move_is_the_same_comparison() {
     let (results, desired, found) = known();
-    let again = results.of("e", &desired.objects[0], &found.live, None).unwrap();
+    let again = results.of("e", &desired, 0, &found.live, None).unwrap();
     assert!(Arc::ptr_eq(&again.comparison, &found.comparison));
 }
 
@@ -89,7 +89,7 @@ fn what_did_not_move_is_the_same_comparison() {
 fn a_status_brings_health_and_version_up_to_date_without_another_prediction() {
     let (results, desired, found) = known();
     let moved = live(2, "7", 0);
-    let again = results.of("e", &desired.objects[0], &moved, None).unwrap();
+    let again = results.of("e", &desired, 0, &moved, None).unwrap();
     assert_eq!((again.comparison.state, again.comparison.health), (ObjectState::Synced, HealthStatus::Progressing));
     assert_eq!(again.comparison.resource_version.as_deref(), Some("7"));
     let sides = &again.comparison.sides;
@@ -101,20 +101,20 @@ fn a_status_brings_health_and_version_up_to_date_without_another_prediction() {
 fn a_manifest_that_moved_in_its_file_is_shown_where_it_is_now() {
     let (results, _, found) = known();
     let below = desired(2, 40);
-    let again = results.of("e", &below.objects[0], &found.live, None).unwrap();
+    let again = results.of("e", &below, 0, &found.live, None).unwrap();
     assert_eq!(again.comparison.source.as_ref().unwrap().lines, Some((40, 49)));
 }
 
 #[test]
 fn another_manifest_content_base_or_schema_is_compared_again() {
     let (results, desired_before, found) = known();
-    let object = &desired_before.objects[0];
-    assert!(results.of("e", &desired(3, 1).objects[0], &found.live, None).is_none(), "Git moved");
-    assert!(results.of("e", object, &live(3, "7", 3), None).is_none(), "live moved");
-    assert!(results.of("e", object, &Live::Absent, None).is_none(), "it is gone");
-    assert!(results.of("e", object, &Live::Unreadable("403".into()), None).is_none(), "it cannot be read");
-    assert!(results.of("e", object, &found.live, Some("record-1")).is_none(), "it was applied since");
-    assert!(results.of("another", object, &found.live, None).is_none(), "a schema or the cluster is another");
+    let object = &desired_before;
+    assert!(results.of("e", &desired(3, 1), 0, &found.live, None).is_none(), "Git moved");
+    assert!(results.of("e", object, 0, &live(3, "7", 3), None).is_none(), "live moved");
+    assert!(results.of("e", object, 0, &Live::Absent, None).is_none(), "it is gone");
+    assert!(results.of("e", object, 0, &Live::Unreadable("403".into()), None).is_none(), "it cannot be read");
+    assert!(results.of("e", object, 0, &found.live, Some("record-1")).is_none(), "it was applied since");
+    assert!(results.of("another", object, 0, &found.live, None).is_none(), "a schema or the cluster is another");
 }
 
 #[test]
@@ -122,9 +122,9 @@ fn an_object_that_differs_is_compared_again_when_its_status_moves() {
     let (mut results, desired, live_before) = (Results::default(), desired(3, 1), live(2, "1", 2));
     let differs = found(&desired, &live_before, 3);
     assert_eq!(differs.comparison.state, ObjectState::Changed);
-    results.keep("e", &desired, &[None], &[differs]);
-    assert!(results.of("e", &desired.objects[0], &live(2, "7", 0), None).is_none());
-    let written = results.of("e", &desired.objects[0], &live(2, "7", 2), None).unwrap();
+    results.keep("e", &desired, vec![None], &[differs]);
+    assert!(results.of("e", &desired, 0, &live(2, "7", 0), None).is_none());
+    let written = results.of("e", &desired, 0, &live(2, "7", 2), None).unwrap();
     assert_eq!(written.comparison.resource_version.as_deref(), Some("7"));
 }
 
@@ -132,11 +132,11 @@ fn an_object_that_differs_is_compared_again_when_its_status_moves() {
 fn what_could_not_be_asked_is_asked_again_and_what_git_dropped_is_forgotten() {
     let (mut results, desired, found) = known();
     let failed = Found { predicted: Some(Predicted::Failed("busy".into())), ..found.clone() };
-    results.keep("e", &desired, &[None], &[failed]);
-    assert!(results.of("e", &desired.objects[0], &found.live, None).is_none());
-    results.keep("e", &desired, &[None], std::slice::from_ref(&found));
-    results.keep("e", &Desired::default(), &[], &[]);
-    assert!(results.of("e", &desired.objects[0], &found.live, None).is_none());
+    results.keep("e", &desired, vec![None], &[failed]);
+    assert!(results.of("e", &desired, 0, &found.live, None).is_none());
+    results.keep("e", &desired, vec![None], std::slice::from_ref(&found));
+    results.keep("e", &Arc::default(), vec![], &[]);
+    assert!(results.of("e", &desired, 0, &found.live, None).is_none());
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn an_unreadable_object_stays_the_same_as_long_as_the_reason_does() {
     let (mut results, desired) = (Results::default(), desired(2, 1));
     let unreadable = Live::Unreadable("403".into());
     let found = compared(&desired, &unreadable, None, None);
-    results.keep("e", &desired, &[None], &[found]);
-    assert!(results.of("e", &desired.objects[0], &unreadable, None).is_some());
-    assert!(results.of("e", &desired.objects[0], &Live::Unreadable("500".into()), None).is_none());
+    results.keep("e", &desired, vec![None], &[found]);
+    assert!(results.of("e", &desired, 0, &unreadable, None).is_some());
+    assert!(results.of("e", &desired, 0, &Live::Unreadable("500".into()), None).is_none());
 }
