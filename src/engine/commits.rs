@@ -371,7 +371,7 @@ fn rendered_changes(before: Option<&Rendered>, after: &Rendered, namespace: Opti
             .manifests
             .iter()
             .map(|manifest| {
-                let mut manifest = manifest.clone();
+                let mut manifest = PackedManifest::clone(manifest);
                 if manifest.id.namespace.is_none() {
                     manifest.id.namespace = namespace.map(str::to_owned);
                 }

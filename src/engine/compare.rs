@@ -168,7 +168,7 @@ pub(in crate::engine) fn hook(manifest: &Manifest, annotation: &str) -> ObjectCo
 pub(in crate::engine) fn rendered(before: Option<&Manifest>, after: Option<&Manifest>) -> Option<ObjectComparison> {
     let manifest = after.or(before)?;
     let mut out = blank(&manifest.id, &manifest.version, &manifest.origin);
-    out.hook = hook_annotation(manifest);
+    out.hook = hook_annotation(|key| manifest.annotation(key));
     let (live, desired) = mask_pair(before.map(|m| &m.body), after.map(|m| &m.body));
     out.sides = Sides { live: live.as_ref().map(Side::new), desired: desired.as_ref().map(Side::new) };
     match (before, after) {
@@ -337,7 +337,7 @@ mod tests {
             verbs: vec!["list".into()],
         };
         let manifest = PackedManifest::new(manifest).unwrap();
-        DesiredObject { manifest, wave: 0, hash: String::new(), resource: Ok(Arc::new(resource)), needs: vec![] }
+        DesiredObject::new(manifest, Ok(Arc::new(resource)))
     }
 
     fn live(mut body: Value) -> (Live, Value) {

@@ -9,7 +9,7 @@ use crate::{
 };
 use serde_json::Value;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, OnceLock},
 };
 
@@ -23,12 +23,23 @@ pub(in crate::engine) struct DesiredObject {
     pub manifest: PackedManifest,
     /// Its sync wave.
     pub wave: i32,
-    /// SHA-256 of the canonical bytes.
-    pub hash: String,
     /// Where requests go, or why there is no such place.
     pub resource: Result<Arc<Resource>, String>,
     /// Objects of the same application that have to be there first (its Namespace, its CRD).
     pub needs: Vec<ObjectId>,
+    hash: OnceLock<Box<str>>,
+}
+
+impl DesiredObject {
+    /// Binds a placed manifest to its kind.
+    pub(in crate::engine) fn new(manifest: PackedManifest, resource: Result<Arc<Resource>, String>) -> Self {
+        let wave = wave(|key| manifest.treatment(key));
+        Self { manifest, wave, resource, needs: Vec::new(), hash: OnceLock::new() }
+    }
+    /// Returns the SHA-256 of the canonical bytes; only what is planned or asked about needs it.
+    pub(in crate::engine) fn hash(&self) -> &str {
+        self.hash.get_or_init(|| sha256_hex(canonical_json(&self.manifest.body())).into())
+    }
 }
 
 /// Everything that Git says about one application.
@@ -68,79 +79,50 @@ pub(in crate::engine) fn place(
     part_of: Option<&str>,
 ) -> Desired {
     let mut desired = Desired { rendered: Arc::clone(rendered), issues: rendered.issues.clone(), ..Desired::default() };
-    let own_kinds = own_kinds(&rendered.manifests);
-    let mut seen: BTreeMap<ObjectId, String> = BTreeMap::new();
-    // Thousands of objects are of a handful of kinds.
-    let mut resources: Vec<Arc<Resource>> = Vec::new();
-    let mut shared = |resource: Resource| match resources.iter().find(|known| ***known == resource) {
-        Some(known) => Arc::clone(known),
-        None => {
-            resources.push(Arc::new(resource));
-            Arc::clone(&resources[resources.len() - 1])
-        }
-    };
+    let mut kinds = Kinds::new(catalog, &rendered.manifests);
+    let label = part_of.map(|part_of| Arc::new((PART_OF.to_owned(), part_of.to_owned())));
     for packed in &rendered.manifests {
-        let mut manifest = packed.read();
-        if let Some(hook) = hook_annotation(&manifest) {
+        if let Some(hook) = hook_annotation(|key| packed.treatment(key)) {
+            let mut manifest = packed.read();
             if manifest.id.namespace.is_none() {
                 manifest.id.namespace = namespace.map(str::to_owned);
             }
             desired.hooks.push((manifest, hook));
             continue;
         }
-        if manifest.id.name.is_empty() {
+        if packed.id.name.is_empty() {
             desired.issues.push(issue_at(
-                &manifest,
-                format!("{} has generateName and no name: only hooks may; give it a name", manifest.id.kind),
+                packed,
+                format!("{} has generateName and no name: only hooks may; give it a name", packed.id.kind),
             ));
             continue;
         }
-        let resource = find(catalog, &own_kinds, &manifest);
-        let resource = match resource {
-            Ok(resource) if !resource.namespaced => {
-                manifest.place(None);
-                Ok(resource)
-            }
-            Ok(resource) => match manifest.id.namespace.clone().or_else(|| namespace.map(str::to_owned)) {
-                Some(namespace) => {
-                    manifest.place(Some(&namespace));
-                    Ok(resource)
+        let own_or_given = packed.id.namespace.as_deref().or(namespace);
+        let (resource, namespace) = match kinds.find(packed) {
+            Ok(resource) if !resource.namespaced => (Ok(resource), None),
+            Ok(resource) => match own_or_given {
+                Some(namespace) => (Ok(resource), Some(namespace)),
+                None => {
+                    let ObjectId { kind, name, .. } = &packed.id;
+                    let reason = format!(
+                        "{kind} {name} names no namespace and the application has none: set `namespace` in its section"
+                    );
+                    (Err(reason), None)
                 }
-                None => Err(format!(
-                    "{} {} names no namespace and the application has none: set `namespace` in its section",
-                    manifest.id.kind, manifest.id.name
-                )),
             },
             Err(reason) => {
                 // It stands where it will stand once its kind is served, so that nothing takes it for gone from Git.
-                let namespaced = catalog.preferred(&manifest.id.group_kind()).is_none_or(|served| served.namespaced);
-                if namespaced && manifest.id.namespace.is_none() {
-                    manifest.id.namespace = namespace.map(str::to_owned);
-                }
-                Err(reason)
+                let namespaced = catalog.preferred(&packed.id.group_kind()).is_none_or(|served| served.namespaced);
+                (Err(reason), if namespaced { own_or_given } else { packed.id.namespace.as_deref() })
             }
         };
-        if let Some(first) = seen.get(&manifest.id) {
-            let message = format!("{} is here and in {first}: one of the two has to go", manifest.id);
-            desired.issues.push(issue_at(&manifest, message));
-            continue;
-        }
-        seen.insert(manifest.id.clone(), place_in_file(&manifest));
-        if let (Some(part_of), Ok(_)) = (part_of, &resource) {
-            label(&mut manifest.body, part_of);
-        }
-        if is_provider(&manifest.id) {
-            desired.providers.push(manifest.clone());
-        }
-        let (wave, hash) = (wave(&manifest), sha256_hex(canonical_json(&manifest.body)));
-        match packed.like(manifest) {
-            Ok(manifest) => {
-                let resource = resource.map(&mut shared);
-                desired.objects.push(Arc::new(DesiredObject { manifest, wave, hash, resource, needs: vec![] }));
-            }
-            // It was packed before.
-            Err(error) => desired.issues.push(Issue::error(error.to_string()).at(packed.origin.path.clone(), None)),
-        }
+        let manifest = packed.placed(namespace, label.as_ref().filter(|_| resource.is_ok()));
+        desired.objects.push(Arc::new(DesiredObject::new(manifest, resource)));
+    }
+    let twice = desired.take_duplicates();
+    desired.issues.extend(twice);
+    for object in desired.objects.iter().filter(|object| is_provider(&object.manifest.id)) {
+        desired.providers.push(object.manifest.read());
     }
     if !desired.providers.is_empty() {
         for object in &mut desired.objects {
@@ -156,6 +138,27 @@ pub(in crate::engine) fn place(
 }
 
 impl Desired {
+    /// Takes out every object whose identity an earlier one has, and says so of each.
+    fn take_duplicates(&mut self) -> Vec<Issue> {
+        let mut seen: HashMap<&ObjectId, &PackedManifest> = HashMap::with_capacity(self.objects.len());
+        let (mut issues, mut twice) = (Vec::new(), Vec::new());
+        for (index, object) in self.objects.iter().enumerate() {
+            let manifest = &object.manifest;
+            match seen.get(&manifest.id) {
+                Some(first) => {
+                    let first = place_in_file(first);
+                    let message = format!("{} is here and in {first}: one of the two has to go", manifest.id);
+                    issues.push(issue_at(manifest, message));
+                    twice.push(index);
+                }
+                None => drop(seen.insert(&manifest.id, manifest)),
+            }
+        }
+        for index in twice.into_iter().rev() {
+            self.objects.remove(index);
+        }
+        issues
+    }
     /// Says whether a kind is missing that another discovery could find, one that only an own CRD defines among them.
     pub(in crate::engine) fn has_unserved_kinds(&self) -> bool {
         self.objects.iter().any(|object| match &object.resource {
@@ -210,35 +213,57 @@ impl Desired {
 
 const UNKNOWN_KIND: &str = "unknown kind";
 
-fn find(
-    catalog: &Catalog,
-    own: &BTreeMap<(String, String, String), Resource>,
-    manifest: &Manifest,
-) -> Result<Resource, String> {
-    let (group, version, kind) = (&manifest.id.group, &manifest.version, &manifest.id.kind);
-    if let Some(resource) = catalog.find(group, version, kind) {
-        return Ok(resource.clone());
+/// Finds the kinds of manifests. Thousands of objects are of a handful of kinds, so each is found once and then shared.
+struct Kinds<'a> {
+    catalog: &'a Catalog,
+    own: BTreeMap<(String, String, String), Resource>,
+    found: Vec<(&'a PackedManifest, Result<Arc<Resource>, String>)>,
+}
+
+impl<'a> Kinds<'a> {
+    fn new(catalog: &'a Catalog, manifests: &[Arc<PackedManifest>]) -> Self {
+        Self { catalog, own: own_kinds(manifests), found: Vec::new() }
     }
-    if let Some(resource) = own.get(&(group.clone(), version.clone(), kind.clone())) {
-        return Ok(resource.clone());
+    fn find(&mut self, manifest: &'a PackedManifest) -> Result<Arc<Resource>, String> {
+        let alike = |(first, _): &&(&PackedManifest, _)| {
+            let (a, b) = (&first.id, &manifest.id);
+            (&a.kind, &a.group, &first.version) == (&b.kind, &b.group, &manifest.version)
+        };
+        if let Some((_, found)) = self.found.iter().find(alike) {
+            return found.clone();
+        }
+        let found = self.look_up(manifest).map(Arc::new);
+        self.found.push((manifest, found.clone()));
+        found
     }
-    let api_version = crate::object::join_api_version(group, version);
-    if catalog.stale_groups.contains(group) {
-        return Err(format!(
-            "{UNKNOWN_KIND} {api_version} {kind}: the API server behind group {group} does not answer; see `kubectl get apiservices`"
-        ));
+    fn look_up(&self, manifest: &PackedManifest) -> Result<Resource, String> {
+        let (group, version, kind) = (&manifest.id.group, &manifest.version, &manifest.id.kind);
+        if let Some(resource) = self.catalog.find(group, version, kind) {
+            return Ok(resource.clone());
+        }
+        if let Some(resource) = self.own.get(&(group.clone(), version.clone(), kind.clone())) {
+            return Ok(resource.clone());
+        }
+        let api_version = crate::object::join_api_version(group, version);
+        if self.catalog.stale_groups.contains(group) {
+            return Err(format!(
+                "{UNKNOWN_KIND} {api_version} {kind}: the API server behind group {group} does not answer; see `kubectl get apiservices`"
+            ));
+        }
+        Err(match self.catalog.preferred(&manifest.id.group_kind()) {
+            Some(served) => format!(
+                "{UNKNOWN_KIND} {api_version} {kind}: the cluster serves it as {}; change apiVersion",
+                crate::object::join_api_version(&served.group, &served.version)
+            ),
+            None => {
+                format!("{UNKNOWN_KIND} {api_version} {kind}: the cluster does not serve it; install its CRD first")
+            }
+        })
     }
-    Err(match catalog.preferred(&manifest.id.group_kind()) {
-        Some(served) => format!(
-            "{UNKNOWN_KIND} {api_version} {kind}: the cluster serves it as {}; change apiVersion",
-            crate::object::join_api_version(&served.group, &served.version)
-        ),
-        None => format!("{UNKNOWN_KIND} {api_version} {kind}: the cluster does not serve it; install its CRD first"),
-    })
 }
 
 /// Kinds that the application's own CRDs define, as they will be served.
-fn own_kinds(manifests: &[PackedManifest]) -> BTreeMap<(String, String, String), Resource> {
+fn own_kinds(manifests: &[Arc<PackedManifest>]) -> BTreeMap<(String, String, String), Resource> {
     let mut kinds = BTreeMap::new();
     for crd in manifests.iter().filter(|manifest| manifest.id.kind == "CustomResourceDefinition") {
         let body = crd.body();
@@ -261,26 +286,14 @@ fn own_kinds(manifests: &[PackedManifest]) -> BTreeMap<(String, String, String),
     kinds
 }
 
-fn label(body: &mut Value, part_of: &str) {
-    let Some(metadata) = body.get_mut("metadata").and_then(Value::as_object_mut) else { return };
-    let labels = metadata.entry("labels").or_insert_with(|| Value::Object(serde_json::Map::new()));
-    if labels.is_null() {
-        *labels = Value::Object(serde_json::Map::new());
-    }
-    // Labels that are no mapping stay as they are: the server's error names them.
-    if let Some(labels) = labels.as_object_mut() {
-        labels.insert(PART_OF.into(), part_of.into());
-    }
-}
-
-fn place_in_file(manifest: &Manifest) -> String {
+fn place_in_file(manifest: &PackedManifest) -> String {
     match manifest.origin.lines {
         Some((line, _)) => format!("{}:{line}", manifest.origin.path),
         None => format!("{} (document {})", manifest.origin.path, manifest.origin.document + 1),
     }
 }
 
-fn issue_at(manifest: &Manifest, message: String) -> Issue {
+fn issue_at(manifest: &PackedManifest, message: String) -> Issue {
     Issue::error(message).at(manifest.origin.path.clone(), manifest.origin.lines.map(|(first, _)| first))
 }
 

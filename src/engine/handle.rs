@@ -177,13 +177,15 @@ impl Engine {
         if let Some(session) = &session {
             let desired = application.desired(&source, session).await?;
             let hooks = desired.hooks.iter().filter_map(|(manifest, _)| PackedManifest::new(manifest.clone()).ok());
-            rendered.manifests = desired.objects.iter().map(|object| object.manifest.clone()).chain(hooks).collect();
+            let placed = desired.objects.iter().map(|object| object.manifest.clone()).chain(hooks);
+            rendered.manifests = placed.map(Arc::new).collect();
             rendered.issues.clone_from(&desired.issues);
         }
-        let read: Vec<Manifest> = rendered.manifests.iter().map(PackedManifest::read).collect();
+        let manifests = &rendered.manifests;
         let providers: Vec<Manifest> =
-            read.iter().filter(|manifest| order::is_provider(&manifest.id)).cloned().collect();
-        let places = order::places(read.iter().map(|manifest| (&manifest.id, order::wave(manifest))), &providers);
+            manifests.iter().filter(|manifest| order::is_provider(&manifest.id)).map(|manifest| manifest.read()).collect();
+        let waves = manifests.iter().map(|manifest| (&manifest.id, order::wave(|key| manifest.treatment(key))));
+        let places = order::places(waves, &providers);
         rendered.manifests.sort_by_cached_key(|manifest| places.get(&manifest.id).cloned());
         Ok(Arc::new(rendered))
     }

@@ -66,27 +66,27 @@ pub(in crate::engine) fn kind_rank(kind: &GroupKind) -> usize {
     }
 }
 
-/// Returns the annotation that makes an object a hook, as `key: value`, if there is one.
-pub(in crate::engine) fn hook_annotation(manifest: &Manifest) -> Option<String> {
+/// Returns the annotation that makes an object a hook, as `key: value`, if there is one; `annotation` finds an annotation's value.
+pub(in crate::engine) fn hook_annotation<'a>(annotation: impl Fn(&str) -> Option<&'a str>) -> Option<String> {
     ["driftdeck.dev/hook", "argocd.argoproj.io/hook", "helm.sh/hook"].iter().find_map(|key| {
-        let value = manifest.annotation(key)?;
+        let value = annotation(key)?;
         // Helm 2's crd-install means an ordinary object today.
         (value != "crd-install").then(|| format!("{key}: {value}"))
     })
 }
 
 /// Returns an object's sync wave: `driftdeck.dev/sync-wave` wins over `argocd.argoproj.io/sync-wave`; 0 where none can be read.
-pub(in crate::engine) fn wave(manifest: &Manifest) -> i32 {
-    wave_of(&manifest.body)
-}
-
-/// As [`wave`], of any object's body.
-pub(in crate::engine) fn wave_of(body: &Value) -> i32 {
-    let annotations = body.pointer("/metadata/annotations");
+/// `annotation` finds an annotation's value.
+pub(in crate::engine) fn wave<'a>(annotation: impl Fn(&str) -> Option<&'a str>) -> i32 {
     ["driftdeck.dev/sync-wave", "argocd.argoproj.io/sync-wave"]
         .iter()
-        .find_map(|key| annotations?.get(key)?.as_str()?.trim().parse().ok())
+        .find_map(|key| annotation(key)?.trim().parse().ok())
         .unwrap_or(0)
+}
+
+/// As [`wave`], of a live object.
+pub(in crate::engine) fn wave_of(body: &Value) -> i32 {
+    wave(|key| body.pointer("/metadata/annotations")?.get(key)?.as_str())
 }
 
 /// Says whether an object must not be pruned, by its own annotations (read from the live object).
@@ -171,7 +171,7 @@ mod tests {
 
     fn ordered(manifests: &[Manifest]) -> Vec<String> {
         let providers: Vec<Manifest> = manifests.iter().filter(|manifest| is_provider(&manifest.id)).cloned().collect();
-        let objects = manifests.iter().map(|manifest| (&manifest.id, wave(manifest)));
+        let objects = manifests.iter().map(|manifest| (&manifest.id, wave(|key| manifest.annotation(key))));
         let mut places: Vec<Place> = places(objects, &providers).into_values().collect();
         places.sort();
         places.into_iter().map(|place| place.id.to_string()).collect()
@@ -200,11 +200,11 @@ mod tests {
     #[test]
     fn hooks_are_known_by_their_annotation() {
         let mut hook = manifest("batch/v1", "Job", None, "migrate", None);
-        assert_eq!(hook_annotation(&hook), None);
+        assert_eq!(hook_annotation(|key| hook.annotation(key)), None);
         hook.body["metadata"]["annotations"] = json!({"helm.sh/hook": "pre-upgrade"});
-        assert_eq!(hook_annotation(&hook).as_deref(), Some("helm.sh/hook: pre-upgrade"));
+        assert_eq!(hook_annotation(|key| hook.annotation(key)).as_deref(), Some("helm.sh/hook: pre-upgrade"));
         hook.body["metadata"]["annotations"] = json!({"helm.sh/hook": "crd-install"});
-        assert_eq!(hook_annotation(&hook), None);
+        assert_eq!(hook_annotation(|key| hook.annotation(key)), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::{
         Applied, ApplyRequest, ClusterError, Conflict, FIELD_MANAGER, LiveObject, Resource, Session, masked_words,
     },
     merge::{self, Outcome, Schemas, defaults, merge},
-    object::Packed,
+    object::{Packed, canonical_json, sha256_hex},
 };
 use serde_json::Value;
 use std::{
@@ -157,29 +157,32 @@ impl Default for Predictions {
 pub(in crate::engine) struct Question<'a> {
     /// What Git says.
     pub desired: &'a DesiredObject,
-    /// What is sent of it, and its hash.
+    /// What is sent of it.
     pub body: &'a Value,
-    /// Hash of the body.
-    pub hash: &'a str,
+    /// Whether that is all that Git says; else something is left alone.
+    pub whole: bool,
     /// What is there.
     pub live: Option<&'a LiveObject>,
 }
 
 impl Question<'_> {
     fn key(&self) -> Option<Key> {
-        self.live.map(|live| (self.hash.to_owned(), live.uid.clone()))
+        let live = self.live?;
+        let hash = if self.whole { self.desired.hash().to_owned() } else { sha256_hex(canonical_json(self.body)) };
+        Some((hash, live.uid.clone()))
     }
 }
 
 impl Predictions {
     /// Returns what the server said, as long as neither side has moved since.
     pub(in crate::engine) fn remembered(&self, question: Question<'_>) -> Option<Answer> {
-        let key = question.key()?;
-        let known = self.lock();
-        let known = known.get(&key)?;
-        if known.digest != live_digest(question.live?, &[]) {
+        // Hashing costs more than predicting, and mostly nothing was asked yet.
+        if self.lock().is_empty() {
             return None;
         }
+        let (key, digest) = (question.key()?, live_digest(question.live?, &[]));
+        let known = self.lock();
+        let known = known.get(&key).filter(|known| known.digest == digest)?;
         let after = known.after.read().ok()?;
         Some(Answer { predicted: Predicted::Verified(Arc::clone(&known.terms)), after: Some(after) })
     }

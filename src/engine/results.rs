@@ -17,12 +17,11 @@ use crate::{
     cluster::Session,
     config::Extras,
     merge::{Schemas, changes},
-    object::{Manifest, ObjectId, Origin, Packed, canonical_json, join_api_version, sha256_hex},
+    object::{Manifest, ObjectId, Origin, Packed, join_api_version},
 };
 use futures::{FutureExt, StreamExt};
 use serde_json::Value;
 use std::{
-    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
@@ -96,7 +95,7 @@ impl Results {
             false => self.desired.position(&object.manifest.id)?,
         };
         let kept = self.kept.get(before)?.as_ref()?;
-        if self.desired.objects.get(before)?.hash != object.hash || kept.base.as_deref() != base {
+        if !self.desired.objects.get(before)?.manifest.same_body(&object.manifest) || kept.base.as_deref() != base {
             return None;
         }
         let comparison = compare::refreshed(&kept.found.comparison, object, &kept.found.live, live)?;
@@ -317,8 +316,7 @@ impl Judge {
             Live::Present(known) if judging.object.resource.is_ok() => known,
             Live::Absent if judging.object.resource.is_ok() && self.verify && judging.askable => {
                 let body = manifest.body();
-                let question =
-                    Question { desired: &judging.object, body: &body, hash: &judging.object.hash, live: None };
+                let question = Question { desired: &judging.object, body: &body, whole: true, live: None };
                 let foreseen = foresee(&self.schemas, &body, None).ok();
                 let answer = self.predictions.ask(&self.session, question, foreseen).await;
                 return self.done(&judging, &Value::Null, Some(answer.predicted), None, None);
@@ -340,11 +338,12 @@ impl Judge {
             }
         }
         let payload = left_alone.as_ref().map(|left| left.payload());
-        let (body, hash) = match &payload {
-            Some(payload) => (payload, Cow::Owned(sha256_hex(canonical_json(payload)))),
-            None => (&git, Cow::Borrowed(judging.object.hash.as_str())),
+        let question = Question {
+            desired: &judging.object,
+            body: payload.as_ref().unwrap_or(&git),
+            whole: payload.is_none(),
+            live: Some(&live),
         };
-        let question = Question { desired: &judging.object, body, hash: &hash, live: Some(&live) };
         let answer = self.answer(question, &live.body).await;
         let blocked = match (&left_alone, &answer.after) {
             (Some(left), Some(after)) => left.moved(&live.body, after),

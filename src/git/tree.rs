@@ -196,4 +196,14 @@ impl SourceTree for CommitTree {
             _ => Err(self.missing(path)),
         }
     }
+
+    fn read_entry(&self, path: &str, entry: &Entry) -> Result<Vec<u8>, SourceError> {
+        match (entry.kind, ObjectId::from_hex(entry.id.as_bytes())) {
+            (EntryKind::File, Ok(id)) => {
+                let repo = self.repo();
+                Walk { repo: &repo, root: self.root, path, links: 0 }.bytes(id)
+            }
+            _ => self.read(path),
+        }
+    }
 }

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Where a manifest came from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -31,7 +31,8 @@ pub struct Manifest {
     pub origin: Origin,
 }
 
-/// A manifest at rest: thousands are known, few are looked at. Its body is kept compressed.
+/// A manifest at rest: thousands are known, few are looked at. Its body is kept compressed, and what placing it adds to the
+/// body is added when it is read.
 #[derive(Clone, Debug)]
 pub struct PackedManifest {
     /// Identity.
@@ -40,9 +41,25 @@ pub struct PackedManifest {
     pub version: String,
     /// Where it came from.
     pub origin: Origin,
+    /// The annotations that say how it is to be treated, by key; most manifests have none.
+    annotations: Option<Arc<BTreeMap<String, String>>>,
+    placement: Option<Placement>,
     body: Packed,
     hash: [u8; HASH],
 }
+
+/// A label with its value.
+pub type Label = (String, String);
+
+/// What placing an object does to its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Placement {
+    /// A label that it gets.
+    label: Option<Arc<Label>>,
+}
+
+/// Whose annotations say how an object is to be treated.
+const TREATMENT: &[&str] = &["driftdeck.dev/", "argocd.argoproj.io/", "helm.sh/", "kustomize.toolkit.fluxcd.io/"];
 
 impl PackedManifest {
     /// Packs a manifest.
@@ -50,36 +67,54 @@ impl PackedManifest {
     /// # Errors
     /// [`ManifestError::Invalid`] for one that is nested too deeply to be read back.
     pub fn new(manifest: Manifest) -> Result<Self, ManifestError> {
-        check_depth(&manifest)?;
-        Ok(Self::packed(manifest, None))
+        Self::pack(manifest, None)
     }
     /// Packs a manifest that has much in common with others of its kind.
     ///
     /// # Errors
     /// As [`PackedManifest::new`].
     pub fn alike(manifest: Manifest, dictionary: &Arc<Dictionary>) -> Result<Self, ManifestError> {
-        check_depth(&manifest)?;
-        Ok(Self::packed(manifest, Some(dictionary)))
+        Self::pack(manifest, Some(dictionary))
     }
-    /// Packs a manifest that was made from this one.
-    ///
-    /// # Errors
-    /// As [`PackedManifest::new`].
-    pub fn like(&self, manifest: Manifest) -> Result<Self, ManifestError> {
+    fn pack(manifest: Manifest, dictionary: Option<&Arc<Dictionary>>) -> Result<Self, ManifestError> {
         check_depth(&manifest)?;
-        Ok(Self::packed(manifest, self.body.dictionary()))
-    }
-    fn packed(manifest: Manifest, dictionary: Option<&Arc<Dictionary>>) -> Self {
         let Manifest { id, version, body, origin } = manifest;
+        let annotations = treatment(&body);
         let text = body.to_string();
         let mut hash = [0; HASH];
         hash.copy_from_slice(&Sha256::digest(&text)[..HASH]);
-        Self { id, version, origin, body: Packed::text(text.as_bytes(), dictionary), hash }
+        let body = Packed::text(text.as_bytes(), dictionary);
+        Ok(Self { id, version, origin, annotations, placement: None, body, hash })
+    }
+    /// Returns the object in a namespace, or in none for a cluster-scoped kind, and with a label where one is given.
+    pub fn placed(&self, namespace: Option<&str>, label: Option<&Arc<Label>>) -> Self {
+        let id = ObjectId {
+            group: self.id.group.clone(),
+            kind: self.id.kind.clone(),
+            namespace: namespace.map(str::to_owned),
+            name: self.id.name.clone(),
+        };
+        Self {
+            id,
+            version: self.version.clone(),
+            origin: self.origin.clone(),
+            annotations: self.annotations.clone(),
+            placement: Some(Placement { label: label.cloned() }),
+            body: self.body.clone(),
+            hash: self.hash,
+        }
     }
     /// Reads its body.
     pub fn body(&self) -> Value {
         // What was packed is not nested too deeply, which is all that can be wrong.
-        self.body.read().unwrap_or_default()
+        let mut body = self.body.read().unwrap_or_default();
+        if let Some(placement) = &self.placement {
+            place(&mut body, self.id.namespace.as_deref());
+            if let Some(label) = &placement.label {
+                add_label(&mut body, label);
+            }
+        }
+        body
     }
     /// Reads the whole of it.
     pub fn read(&self) -> Manifest {
@@ -87,7 +122,41 @@ impl PackedManifest {
     }
     /// Says whether the other has the same body.
     pub fn same_body(&self, other: &Self) -> bool {
-        self.hash == other.hash
+        self.hash == other.hash && self.id.namespace == other.id.namespace && self.placement == other.placement
+    }
+    /// Returns the value of an annotation that says how the object is to be treated: one of driftdeck's, Argo CD's, Flux's or Helm's.
+    pub fn treatment(&self, name: &str) -> Option<&str> {
+        self.annotations.as_ref()?.get(name).map(String::as_str)
+    }
+}
+
+/// Picks the annotations that say how an object is to be treated.
+fn treatment(body: &Value) -> Option<Arc<BTreeMap<String, String>>> {
+    let annotations = body.get("metadata")?.get("annotations")?.as_object()?;
+    let read = annotations.iter().filter(|(key, _)| TREATMENT.iter().any(|prefix| key.starts_with(prefix)));
+    let read: BTreeMap<String, String> =
+        read.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect();
+    (!read.is_empty()).then(|| Arc::new(read))
+}
+
+fn place(body: &mut Value, namespace: Option<&str>) {
+    if let Some(metadata) = body.get_mut("metadata").and_then(Value::as_object_mut) {
+        match namespace {
+            Some(namespace) => metadata.insert("namespace".into(), namespace.into()),
+            None => metadata.remove("namespace"),
+        };
+    }
+}
+
+fn add_label(body: &mut Value, (key, value): &Label) {
+    let Some(metadata) = body.get_mut("metadata").and_then(Value::as_object_mut) else { return };
+    let labels = metadata.entry("labels").or_insert_with(|| Value::Object(Map::new()));
+    if labels.is_null() {
+        *labels = Value::Object(Map::new());
+    }
+    // Labels that are no mapping stay as they are: the server's error names them.
+    if let Some(labels) = labels.as_object_mut() {
+        labels.insert(key.clone(), value.as_str().into());
     }
 }
 
@@ -178,17 +247,6 @@ impl Manifest {
         Ok(Self { id, version: version.to_owned(), body, origin })
     }
 
-    /// Puts the object into a namespace, or into none for a cluster-scoped kind; identity and body agree afterwards.
-    pub fn place(&mut self, namespace: Option<&str>) {
-        self.id.namespace = namespace.map(str::to_owned);
-        if let Some(metadata) = self.body.get_mut("metadata").and_then(Value::as_object_mut) {
-            match namespace {
-                Some(namespace) => metadata.insert("namespace".into(), namespace.into()),
-                None => metadata.remove("namespace"),
-            };
-        }
-    }
-
     /// Returns the value of an annotation.
     pub fn annotation(&self, name: &str) -> Option<&str> {
         self.body.get("metadata")?.get("annotations")?.get(name)?.as_str()
@@ -266,14 +324,27 @@ mod tests {
     }
 
     #[test]
-    fn placing_sets_identity_and_body_alike() {
-        let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n", "namespace": "wrong"}});
-        let mut manifest = Manifest::new(body, Origin::default()).unwrap();
-        manifest.place(None);
-        assert_eq!(manifest.id.to_string(), "Namespace/n");
-        assert!(manifest.body["metadata"].get("namespace").is_none());
-        manifest.place(Some("x"));
-        assert_eq!(manifest.body["metadata"]["namespace"], "x");
+    fn placing_sets_identity_and_body_alike_and_adds_a_label() {
+        let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n", "namespace": "wrong", "labels": null}});
+        let packed = PackedManifest::new(Manifest::new(body, Origin::default()).unwrap()).unwrap();
+        let label = Arc::new(("part-of".to_owned(), "set-1".to_owned()));
+        let none = packed.placed(None, Some(&label));
+        assert_eq!(none.id.to_string(), "Namespace/n");
+        assert_eq!(none.body()["metadata"], json!({"name": "n", "labels": {"part-of": "set-1"}}));
+        let other = packed.placed(Some("x"), None);
+        assert_eq!((other.id.to_string(), other.read().body["metadata"]["namespace"].clone()), ("Namespace/x/n".into(), json!("x")));
+        assert!(none.same_body(&packed.placed(None, Some(&label))));
+        assert!(!none.same_body(&other) && !none.same_body(&packed) && !other.same_body(&packed.placed(Some("x"), Some(&label))));
+    }
+
+    #[test]
+    fn annotations_that_say_how_to_treat_an_object_are_known_without_reading_it() {
+        let annotations = json!({"argocd.argoproj.io/sync-wave": "3", "driftdeck.dev/hook": "PreSync", "checksum/config": "x", "helm.sh/hook": 1});
+        let body = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "annotations": annotations}});
+        let packed = PackedManifest::new(Manifest::new(body, Origin::default()).unwrap()).unwrap();
+        assert_eq!(packed.treatment("argocd.argoproj.io/sync-wave"), Some("3"));
+        assert_eq!(packed.treatment("driftdeck.dev/hook"), Some("PreSync"));
+        assert_eq!((packed.treatment("checksum/config"), packed.treatment("helm.sh/hook")), (None, None));
     }
 
     #[test]
@@ -282,7 +353,7 @@ mod tests {
         let manifest = Manifest::new(body(json!("v")), Origin::default()).unwrap();
         let packed = PackedManifest::new(manifest.clone()).unwrap();
         assert_eq!(packed.read(), manifest);
-        assert!(packed.same_body(&packed.like(manifest).unwrap()));
+        assert!(packed.same_body(&PackedManifest::new(manifest).unwrap()));
         let nested = |levels| (0..levels).fold(json!(1), |inner, _| json!([inner]));
         let pack = |levels| PackedManifest::new(Manifest::new(body(nested(levels)), Origin::default()).unwrap());
         assert_eq!(pack(90).unwrap().body(), body(nested(90)));

@@ -68,4 +68,12 @@ pub trait SourceTree: Send + Sync {
     /// # Errors
     /// [`SourceError::Outside`] where a link leaves the tree, [`SourceError::NotFound`] where it ends nowhere.
     fn read(&self, path: &str) -> Result<Vec<u8>, SourceError>;
+    /// As [`SourceTree::read`], for what [`SourceTree::list`] or [`SourceTree::entry`] has found at `path`: a tree that finds content by
+    /// its id need not walk to it again.
+    ///
+    /// # Errors
+    /// As [`SourceTree::read`].
+    fn read_entry(&self, path: &str, _entry: &Entry) -> Result<Vec<u8>, SourceError> {
+        self.read(path)
+    }
 }

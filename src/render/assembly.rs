@@ -1,16 +1,25 @@
 //! Documents become manifests: lists are flattened, what is no manifest becomes an issue, and no identity is there twice.
 
-use crate::object::{Dictionary, Document, Issue, Manifest, ObjectId, Origin, PackedManifest, clean};
+use crate::object::{Dictionary, Document, Issue, Manifest, ManifestError, ObjectId, Origin, PackedManifest, clean};
 use serde_json::Value;
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-/// The manifests and issues of one application while they are gathered.
-#[derive(Default)]
-pub(super) struct Assembly {
-    pub(super) manifests: Vec<PackedManifest>,
-    pub(super) issues: Vec<Issue>,
-    first: HashMap<ObjectId, Origin>,
-    kinds: HashMap<String, (usize, Option<Arc<Dictionary>>)>,
+/// What one file, or a program's output, holds.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    found: Vec<Found>,
+    /// How much text it was.
+    pub(super) bytes: usize,
+}
+
+/// A manifest with the line where it begins, if lines mean anything to the reader; or something that is wrong.
+#[derive(Debug)]
+enum Found {
+    Manifest(Arc<PackedManifest>, Option<usize>),
+    Issue(Issue),
 }
 
 /// Where documents come from, and what a document that is no manifest means there.
@@ -22,78 +31,136 @@ pub(super) enum Kind {
     Rendered,
 }
 
-impl Assembly {
-    /// Adds the documents of a file, or of a program's output; `origin` says where each comes from.
-    pub(super) fn add(&mut self, documents: Vec<Document>, kind: Kind, origin: impl Fn(&Document) -> Origin) {
+impl Part {
+    /// Reads the documents of a text of so many bytes; `origin` says where each comes from.
+    pub(super) fn read(
+        documents: Vec<Document>,
+        bytes: usize,
+        kind: Kind,
+        dictionaries: &Dictionaries,
+        origin: impl Fn(&Document) -> Origin,
+    ) -> Self {
+        let mut reader = Reader { part: Self { found: Vec::with_capacity(documents.len()), bytes }, dictionaries };
         if kind == Kind::Written && !documents.is_empty() && documents.iter().all(is_something_else) {
-            let origin = origin(&documents[0]);
-            self.issues
-                .push(Issue::warning("not a manifest (neither apiVersion nor kind), skipped").at(origin.path, None));
-            return;
+            let issue = Issue::warning("not a manifest (neither apiVersion nor kind), skipped");
+            reader.issue(issue.at(origin(&documents[0]).path, None));
+            return reader.part;
         }
         for document in documents {
             let origin = origin(&document);
             let place = |line: usize| (kind == Kind::Written).then_some(line);
             for (line, text) in &document.warnings {
-                self.issues.push(issue(Issue::warning, text, &origin, place(*line)));
+                reader.issue(issue(Issue::warning, text, &origin, place(*line)));
             }
             match document.value {
-                Ok(value) => self.add_value(value, &origin, place(document.lines.0), None),
-                Err(error) => self.issues.push(issue(Issue::error, &error.message, &origin, place(error.line))),
+                Ok(value) => reader.value(value, &origin, place(document.lines.0), None),
+                Err(error) => reader.issue(issue(Issue::error, &error.message, &origin, place(error.line))),
             }
         }
+        reader.part
+    }
+    /// A part that is nothing but something wrong.
+    pub(super) fn issue(issue: Issue) -> Self {
+        Self { found: vec![Found::Issue(issue)], bytes: 0 }
+    }
+    /// Says whether a render holds manifests of it.
+    pub(super) fn is_in_use(&self) -> bool {
+        self.found.iter().any(|found| matches!(found, Found::Manifest(manifest, _) if Arc::strong_count(manifest) > 1))
+    }
+}
+
+struct Reader<'a> {
+    part: Part,
+    dictionaries: &'a Dictionaries,
+}
+
+impl Reader<'_> {
+    fn issue(&mut self, issue: Issue) {
+        self.part.found.push(Found::Issue(issue));
     }
 
-    fn add_value(&mut self, mut value: Value, origin: &Origin, line: Option<usize>, list: Option<(&str, &str)>) {
+    fn value(&mut self, mut value: Value, origin: &Origin, line: Option<usize>, list: Option<(&str, &str)>) {
         if let Some((api_version, kind)) = list {
             fill_in(&mut value, api_version, kind);
         }
         if is_encrypted(&value) {
             let text = "encrypted with SOPS, which is not decrypted; leave the file out with `exclude`";
-            return self.issues.push(issue(Issue::error, text, origin, line));
+            return self.issue(issue(Issue::error, text, origin, line));
         }
         if is_kustomization(&value) {
             let text = "a kustomization file is no manifest, skipped";
-            return self.issues.push(issue(Issue::warning, text, origin, line));
+            return self.issue(issue(Issue::warning, text, origin, line));
         }
-        match take_items(&mut value) {
-            Some(items) => {
-                let text = |field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default();
-                let item_kind = text("kind").strip_suffix("List").unwrap_or_default();
-                for item in items {
-                    self.add_value(item, origin, line, Some((text("apiVersion"), item_kind)));
-                }
+        if let Some(items) = take_items(&mut value) {
+            let text = |field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default();
+            let item_kind = text("kind").strip_suffix("List").unwrap_or_default();
+            for item in items {
+                self.value(item, origin, line, Some((text("apiVersion"), item_kind)));
             }
-            None => match Manifest::new(value, origin.clone()) {
-                Ok(manifest) => self.add_manifest(manifest, line),
-                Err(error) => self.issues.push(issue(Issue::error, &error.to_string(), origin, line)),
-            },
+            return;
+        }
+        let packed = Manifest::new(value, origin.clone()).and_then(|manifest| self.dictionaries.pack(manifest));
+        match packed {
+            Ok(manifest) => self.part.found.push(Found::Manifest(Arc::new(manifest), line)),
+            Err(error) => self.issue(issue(Issue::error, &error.to_string(), origin, line)),
+        }
+    }
+}
+
+/// The manifests and issues of one application while they are gathered.
+#[derive(Default)]
+pub(super) struct Assembly {
+    pub(super) manifests: Vec<Arc<PackedManifest>>,
+    pub(super) issues: Vec<Issue>,
+    first: HashMap<ObjectId, Arc<PackedManifest>>,
+}
+
+impl Assembly {
+    /// Adds what a part holds; an identity that was there before is an issue.
+    pub(super) fn add(&mut self, part: &Part) {
+        for found in &part.found {
+            match found {
+                Found::Issue(issue) => self.issues.push(issue.clone()),
+                Found::Manifest(manifest, line) => self.manifest(manifest, *line),
+            }
         }
     }
 
-    fn add_manifest(&mut self, manifest: Manifest, line: Option<usize>) {
-        let origin = manifest.origin.clone();
+    fn manifest(&mut self, manifest: &Arc<PackedManifest>, line: Option<usize>) {
         // An object with generateName gets its name from the server: two of them are two objects.
         if !manifest.id.name.is_empty() {
             if let Some(first) = self.first.get(&manifest.id) {
-                let text = format!("{} is already in {}; keep one of them", manifest.id, place(first));
+                let text = format!("{} is already in {}; keep one of them", manifest.id, place(&first.origin));
                 return self.issues.push(issue(Issue::error, &text, &manifest.origin, line));
             }
-            self.first.insert(manifest.id.clone(), manifest.origin.clone());
+            self.first.insert(manifest.id.clone(), Arc::clone(manifest));
         }
-        let (count, dictionary) = self.kinds.entry(manifest.id.kind.clone()).or_default();
+        self.manifests.push(Arc::clone(manifest));
+    }
+}
+
+/// What manifests of a kind have in common, once there are many of that kind. Shared by all renders.
+#[derive(Default)]
+pub(super) struct Dictionaries(Mutex<HashMap<String, (usize, Option<Arc<Dictionary>>)>>);
+
+impl Dictionaries {
+    fn pack(&self, manifest: Manifest) -> Result<PackedManifest, ManifestError> {
+        match self.of(&manifest) {
+            Some(dictionary) => PackedManifest::alike(manifest, &dictionary),
+            None => PackedManifest::new(manifest),
+        }
+    }
+    fn of(&self, manifest: &Manifest) -> Option<Arc<Dictionary>> {
+        let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (count, dictionary) = match kinds.get_mut(&manifest.id.kind) {
+            Some(known) => known,
+            None => kinds.entry(manifest.id.kind.clone()).or_default(),
+        };
         *count += 1;
         if *count == Dictionary::WORTH_IT {
             *dictionary = Some(Arc::new(Dictionary::of(manifest.body.to_string().as_bytes())));
         }
-        let packed = match dictionary {
-            Some(dictionary) => PackedManifest::alike(manifest, dictionary),
-            None => PackedManifest::new(manifest),
-        };
-        match packed {
-            Ok(manifest) => self.manifests.push(manifest),
-            Err(error) => self.issues.push(issue(Issue::error, &error.to_string(), &origin, line)),
-        }
+        dictionary.clone()
     }
 }
 

@@ -1,6 +1,9 @@
 //! Renders of earlier calls, found again by what they were made from.
 
-use super::{Options, Rendered, Renderer};
+use super::{
+    Options, Rendered, Renderer,
+    assembly::{Dictionaries, Part},
+};
 use crate::object::sha256_hex;
 use std::{
     collections::HashMap,
@@ -14,6 +17,8 @@ use std::{
 const MAX_RENDERS: usize = 2048;
 /// How many bytes of manifests these were made from; they are kept compressed.
 const MAX_SOURCE_BYTES: usize = 32 << 20;
+/// How many bytes of files are kept that no render holds manifests of.
+const MAX_SPARE_BYTES: usize = 16 << 20;
 
 /// What a render is found by: everything that decides its result.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -35,6 +40,8 @@ impl Key {
 #[derive(Default)]
 pub struct Cache {
     renders: Mutex<Renders>,
+    parts: Mutex<Parts>,
+    pub(super) dictionaries: Dictionaries,
     versions: Mutex<HashMap<ProgramFile, String>>,
 }
 
@@ -51,6 +58,23 @@ struct Renders {
 struct Kept {
     rendered: Arc<Rendered>,
     source_bytes: usize,
+    used: u64,
+}
+
+/// Files that were read, by path: a commit that changes one file has that one read.
+#[derive(Default)]
+struct Parts {
+    kept: HashMap<String, Vec<KeptPart>>,
+    bytes: usize,
+    /// From how many bytes on it is looked whether some of them are to go.
+    look_at: usize,
+    clock: u64,
+}
+
+struct KeptPart {
+    /// Id of the file's content.
+    id: String,
+    part: Arc<Part>,
     used: u64,
 }
 
@@ -81,6 +105,48 @@ impl Cache {
             let Some(dropped) = oldest.and_then(|key| renders.kept.remove(&key)) else { return };
             renders.source_bytes -= dropped.source_bytes;
         }
+    }
+
+    /// Returns what a file holds that was read before.
+    pub(super) fn part(&self, path: &str, id: &str) -> Option<Arc<Part>> {
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = parts.clock;
+        let kept = parts.kept.get_mut(path)?.iter_mut().find(|kept| kept.id == id)?;
+        kept.used = now;
+        Some(Arc::clone(&kept.part))
+    }
+
+    /// Keeps what a file holds.
+    pub(super) fn keep_part(&self, path: &str, id: &str, part: &Arc<Part>) {
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.bytes += part.bytes;
+        let kept = KeptPart { id: id.to_owned(), part: Arc::clone(part), used: parts.clock };
+        parts.kept.entry(path.to_owned()).or_default().push(kept);
+    }
+
+    /// Drops the files that were not asked for longest, if there are too many that no render holds manifests of.
+    pub(super) fn make_room(&self) {
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.clock += 1;
+        if parts.bytes <= parts.look_at {
+            return;
+        }
+        let idle = |kept: &KeptPart| !kept.part.is_in_use();
+        let all = || parts.kept.values().flatten();
+        let mut spare: Vec<(u64, usize)> =
+            all().filter(|kept| idle(kept)).map(|kept| (kept.used, kept.part.bytes)).collect();
+        spare.sort_unstable_by(|a, b| b.cmp(a));
+        // The latest that there is room for stay.
+        let mut room = MAX_SPARE_BYTES;
+        let last = spare.iter().find(|(_, bytes)| room.checked_sub(*bytes).map(|left| room = left).is_none());
+        if let Some((too_old, _)) = last.copied() {
+            parts.kept.retain(|_, kept| {
+                kept.retain(|kept| kept.used > too_old || !idle(kept));
+                !kept.is_empty()
+            });
+        }
+        parts.bytes = parts.kept.values().flatten().map(|kept| kept.part.bytes).sum();
+        parts.look_at = parts.bytes + MAX_SPARE_BYTES;
     }
 
     /// Returns a program's version, asking it only when its file has changed.

@@ -2,7 +2,7 @@
 
 use super::{
     Assembled, Cache, Options, RenderError,
-    assembly::{Assembly, Kind},
+    assembly::{Assembly, Dictionaries, Kind, Part},
     kustomize::{shorten, version, write},
     paths,
     program::{self, Run},
@@ -95,6 +95,7 @@ pub(super) fn template(
     program: &Program,
     options: &Options,
     scratch: &Path,
+    dictionaries: &Dictionaries,
 ) -> Result<Assembled, RenderError> {
     let failed = |error: io::Error| RenderError::failed("the temporary tree", path, error.to_string());
     let scratch = Scratch::new(scratch).map_err(failed)?;
@@ -112,17 +113,19 @@ pub(super) fn template(
     }
     let text = String::from_utf8_lossy(&outcome.output);
     let lines: Vec<&str> = text.lines().collect();
-    let mut assembly = Assembly::default();
-    assembly.add(documents(&text), Kind::Rendered, |document| Origin {
+    let bytes = source_bytes + outcome.output.len();
+    let part = Part::read(documents(&text), bytes, Kind::Rendered, dictionaries, |document| Origin {
         path: source(path, document, &lines, &files),
         document: document.index,
         lines: None,
     });
+    let mut assembly = Assembly::default();
+    assembly.add(&part);
     Ok(Assembled {
         program: program.version.clone(),
         assembly,
         inputs: files.into_iter().collect(),
-        source_bytes: source_bytes + outcome.output.len(),
+        source_bytes: bytes,
         raw: outcome.output,
     })
 }

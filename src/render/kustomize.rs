@@ -2,7 +2,7 @@
 
 use super::{
     Assembled, Cache, RenderError,
-    assembly::{Assembly, Kind},
+    assembly::{Assembly, Dictionaries, Kind, Part},
     kustomization::{self, Sources},
     program::{self, Run},
     scratch::Scratch,
@@ -72,6 +72,7 @@ pub(super) fn build(
     sources: Sources,
     program: &Program,
     scratch: &Path,
+    dictionaries: &Dictionaries,
 ) -> Result<Assembled, RenderError> {
     let failed = |error: io::Error| RenderError::failed("the temporary tree", path, error.to_string());
     let scratch = Scratch::new(scratch).map_err(failed)?;
@@ -88,17 +89,19 @@ pub(super) fn build(
         return Err(RenderError::failed(&program.version, path, message));
     }
     let text = String::from_utf8_lossy(&outcome.output);
-    let mut assembly = Assembly::default();
-    assembly.add(documents(&text), Kind::Rendered, |document| Origin {
+    let bytes = source_bytes + outcome.output.len();
+    let part = Part::read(documents(&text), bytes, Kind::Rendered, dictionaries, |document| Origin {
         path: sources.root.clone(),
         document: document.index,
         lines: None,
     });
+    let mut assembly = Assembly::default();
+    assembly.add(&part);
     Ok(Assembled {
         program: program.version.clone(),
         assembly,
         inputs: sources.files.into_iter().collect(),
-        source_bytes: source_bytes + outcome.output.len(),
+        source_bytes: bytes,
         raw: outcome.output,
     })
 }

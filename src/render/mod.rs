@@ -86,7 +86,7 @@ pub struct Rendered {
     /// Name and version of the program or parser, part of what an approval binds, e.g. `kustomize v5.8.1`.
     pub program: String,
     /// The objects.
-    pub manifests: Vec<PackedManifest>,
+    pub manifests: Vec<Arc<PackedManifest>>,
     /// Files and documents that could not be read, duplicates, warnings.
     pub issues: Vec<Issue>,
     /// Every tree or blob that the result was made from: repository path and id, sorted. What an approval binds.
@@ -123,21 +123,21 @@ pub fn render(
     match renderer {
         Renderer::Auto | Renderer::Yaml => {
             let files = yaml::files(tree, path, options)?;
-            cached(cache, files.key(path, options), Renderer::Yaml, || Ok(files.read(tree)))
+            cached(cache, files.key(path, options), Renderer::Yaml, || Ok(files.read(tree, cache)))
         }
         Renderer::Kustomize => {
             let sources = kustomize::sources(tree, path)?;
             let program = kustomize::Program::find(cache).ok_or_else(|| missing("kustomize or kubectl"))?;
             let inputs: Vec<_> = sources.files.clone().into_iter().collect();
             let key = Key::new(renderer, &program.version, path, &inputs, options);
-            cached(cache, key, renderer, || kustomize::build(tree, path, sources, &program, scratch))
+            cached(cache, key, renderer, || kustomize::build(tree, path, sources, &program, scratch, &cache.dictionaries))
         }
         Renderer::Helm => {
             let files = helm::sources(tree, path, options)?;
             let program = helm::Program::find(cache).ok_or_else(|| missing("helm"))?;
             let inputs: Vec<_> = files.clone().into_iter().collect();
             let key = Key::new(renderer, &program.version, path, &inputs, options);
-            cached(cache, key, renderer, || helm::template(tree, path, files, &program, options, scratch))
+            cached(cache, key, renderer, || helm::template(tree, path, files, &program, options, scratch, &cache.dictionaries))
         }
     }
 }

@@ -2,18 +2,24 @@
 
 use super::{
     Assembled, Options, RenderError, Renderer,
-    assembly::{Assembly, Kind},
-    cache::Key,
+    assembly::{Assembly, Kind, Part},
+    cache::{Cache, Key},
     paths,
 };
 use crate::object::{Entry, EntryKind, Issue, Origin, SourceError, SourceTree, documents, sha256_hex};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 /// What stands for the program's version: raise it when the same bytes come to mean something else.
 const PARSER: &str = "driftdeck yaml 1";
 /// The largest application, in bytes of manifests.
 const MAX_APPLICATION: usize = 64 << 20;
 const MAX_FILES: usize = 50_000;
+/// So many files are worth a thread of their own.
+const SHARE: usize = 8;
 const DEFAULT_INCLUDE: &[&str] = &["*.yaml", "*.yml", "*.json"];
 
 /// The files of an application, before they are read.
@@ -81,32 +87,77 @@ impl Files {
     }
 
     /// Reads the files into manifests; whatever is wrong with one is an issue.
-    pub(super) fn read(self, tree: &dyn SourceTree) -> Assembled {
+    pub(super) fn read(self, tree: &dyn SourceTree, cache: &Cache) -> Assembled {
         let mut assembly = Assembly::default();
-        assembly.issues = self.issues;
+        assembly.issues.clone_from(&self.issues);
         let mut bytes = 0;
-        for (path, entry) in &self.entries {
-            match text(tree, path, entry) {
-                Ok(text) => {
-                    bytes += text.len();
-                    if bytes > MAX_APPLICATION {
-                        let message = format!(
-                            "the application is over {} MiB; this file and the rest are not read",
-                            MAX_APPLICATION >> 20
-                        );
-                        assembly.issues.push(Issue::error(message).at(path, None));
-                        break;
-                    }
-                    assembly.add(documents(&text), Kind::Written, |document| Origin {
-                        path: path.clone(),
-                        document: document.index,
-                        lines: Some(document.lines),
-                    });
-                }
-                Err(message) => assembly.issues.push(Issue::error(message).at(path, None)),
+        for ((path, _), part) in self.entries.iter().zip(self.parts(tree, cache)) {
+            bytes += part.bytes;
+            if bytes > MAX_APPLICATION {
+                let message = format!(
+                    "the application is over {} MiB; this file and the rest are not read",
+                    MAX_APPLICATION >> 20
+                );
+                assembly.issues.push(Issue::error(message).at(path, None));
+                break;
             }
+            assembly.add(&part);
         }
+        cache.make_room();
         Assembled { program: PARSER.into(), assembly, inputs: self.inputs, raw: Vec::new(), source_bytes: bytes }
+    }
+
+    /// Reads the files, in their order, on as many processors as there are; those whose content was read before are not read again. What
+    /// lies behind an application's largest size may be missing.
+    fn parts(&self, tree: &dyn SourceTree, cache: &Cache) -> Vec<Arc<Part>> {
+        let mut parts: Vec<Option<Arc<Part>>> =
+            self.entries.iter().map(|(path, entry)| cache.part(path, &entry.id)).collect();
+        let missing: Vec<usize> = (0..parts.len()).filter(|index| parts[*index].is_none()).collect();
+        let (next, bytes) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let read = || {
+            let mut read = Vec::new();
+            while bytes.load(Ordering::Relaxed) <= MAX_APPLICATION {
+                let Some(index) = missing.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+                let (path, entry) = &self.entries[*index];
+                let part = Arc::new(part(tree, path, entry, cache));
+                bytes.fetch_add(part.bytes, Ordering::Relaxed);
+                read.push((*index, part));
+            }
+            read
+        };
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(missing.len().div_ceil(SHARE));
+        let read = match threads {
+            0 | 1 => read(),
+            _ => std::thread::scope(|scope| {
+                let running: Vec<_> = (0..threads).map(|_| scope.spawn(read)).collect();
+                // A panic of one is this render's, as it would be without threads.
+                let read = running.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+                read.flatten().collect()
+            }),
+        };
+        for (index, part) in read {
+            let (path, entry) = &self.entries[index];
+            // What a link leads to is not told by its id.
+            if entry.kind == EntryKind::File {
+                cache.keep_part(path, &entry.id, &part);
+            }
+            parts[index] = Some(part);
+        }
+        parts.into_iter().map_while(|part| part).collect()
+    }
+}
+
+/// Reads one file.
+fn part(tree: &dyn SourceTree, path: &str, entry: &Entry, cache: &Cache) -> Part {
+    match text(tree, path, entry) {
+        Ok(text) => {
+            Part::read(documents(&text), text.len(), Kind::Written, &cache.dictionaries, |document| Origin {
+                path: path.to_owned(),
+                document: document.index,
+                lines: Some(document.lines),
+            })
+        }
+        Err(message) => Part::issue(Issue::error(message).at(path, None)),
     }
 }
 
@@ -115,7 +166,7 @@ fn text(tree: &dyn SourceTree, path: &str, entry: &Entry) -> Result<String, Stri
     if entry.kind == EntryKind::Submodule {
         return Err("a submodule, which is not followed; leave it out with `exclude` or copy its manifests".into());
     }
-    let bytes = tree.read(path).map_err(|error| match error {
+    let bytes = tree.read_entry(path, entry).map_err(|error| match error {
         SourceError::Outside { .. } => "a symbolic link that leaves the repository is not followed".to_owned(),
         SourceError::NotFound { .. } => "a symbolic link that ends nowhere".to_owned(),
         SourceError::Broken { message, .. } => message,

@@ -23,13 +23,7 @@ fn desired(replicas: u32, line: usize) -> Arc<Desired> {
         namespaced: true,
         verbs: vec!["list".into()],
     };
-    let object = DesiredObject {
-        manifest: PackedManifest::new(manifest).unwrap(),
-        wave: 0,
-        hash: replicas.to_string(),
-        resource: Ok(Arc::new(resource)),
-        needs: vec![],
-    };
+    let object = DesiredObject::new(PackedManifest::new(manifest).unwrap(), Ok(Arc::new(resource)));
     let mut desired = Desired::default();
     desired.objects.push(Arc::new(object));
     Arc::new(desired)
