@@ -11,11 +11,16 @@ use driftdeck::{
     engine::{Engine, Options},
     object::panic_is_caught,
 };
+use mimalloc::MiMalloc;
 use std::{path::Path, process::ExitCode};
 use tracing_appender::{
     non_blocking::WorkerGuard,
     rolling::{RollingFileAppender, Rotation},
 };
+
+/// Comparing is allocating, from several threads: the system's allocator takes a fifth more of the processor for it.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Days whose logs are kept.
 const LOGS: usize = 7;

@@ -316,7 +316,7 @@ async fn a_watch_sees_creates_updates_and_deletes() {
     ]);
     eventually("the update", async || known(&session, &scope, &id)?.filter(|data| data["k"] == "2")).await;
     let Known::Known { value: snapshot, .. } = session.live().snapshot(&scope) else { panic!("known") };
-    let members = snapshot.members("z");
+    let members = snapshot.members("z", |_| true);
     assert_eq!(members.iter().map(|(id, _)| id).collect::<Vec<_>>(), [&id]);
     let read = members[0].1.read().unwrap();
     assert_eq!((&read.body["kind"], &read.body["metadata"]["labels"][PART_OF]), (&json!("ConfigMap"), &json!("z")));

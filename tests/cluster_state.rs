@@ -161,7 +161,16 @@ async fn a_record_reads_back_and_its_approval_works_once() {
     let mut second = head("sha256:bb", 1);
     record::create(&session, &n, &mut second, &objects).await.unwrap();
     assert_eq!(second.payload, first.payload, "the same content is stored once");
-    assert_eq!(record::list(&session, &n, "shop").await.unwrap(), [second, first.clone()]);
+    assert_eq!(record::list(&session, &n, "shop").await.unwrap(), [second.clone(), first.clone()]);
+    let without_lists = RecordHead { steps: vec![], applied: BTreeMap::new(), ..first.clone() };
+    assert_eq!(record::heads(&session, &n, "shop").await.unwrap(), [second.clone(), without_lists]);
+    // The newest has its lists, wherever they are kept.
+    let mut third = RecordHead { steps: first.steps.clone(), ..head("sha256:cc", 2) };
+    record::create(&session, &n, &mut third, &objects).await.unwrap();
+    third.applied.clone_from(&first.applied);
+    record::update(&session, &n, &mut third).await.unwrap();
+    assert!(third.parts.len() > 1);
+    assert_eq!(record::heads(&session, &n, "shop").await.unwrap()[0], third);
     assert_eq!(record::list(&session, &n, "other").await.unwrap(), []);
 
     let read = record::payload(&session, &n, &first).await.unwrap().unwrap();

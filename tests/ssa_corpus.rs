@@ -8,9 +8,12 @@
 mod ssa_answer;
 mod support;
 
-use driftdeck::merge::{Schema, Schemas};
+use driftdeck::{
+    merge::{Outcome, Schema, Schemas, is_settled, merge},
+    object::Borrowed,
+};
 use serde_json::Value;
-use ssa_answer::{Case, Verdict};
+use ssa_answer::{Case, MANAGER, Verdict};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -142,4 +145,83 @@ fn answers_agree_with_those_of_the_real_server() {
         assert!(agree.is_empty(), "{what} agree though listed as different: {agree:#?}");
     }
     assert!(tally.differed.is_empty(), "{:?}", tally.differed.keys());
+}
+
+/// The same manifest with one leaf taken out, or another one in its place, for each of its leaves.
+fn damaged(body: &Value) -> Vec<Value> {
+    fn leaves(value: &Value, at: &str, found: &mut Vec<String>) {
+        let step = |key: &str| format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"));
+        match value {
+            Value::Object(members) if !members.is_empty() => {
+                members.iter().for_each(|(key, value)| leaves(value, &step(key), found));
+            }
+            Value::Array(items) if !items.is_empty() => {
+                items.iter().enumerate().for_each(|(index, value)| leaves(value, &step(&index.to_string()), found));
+            }
+            _ => found.push(at.to_owned()),
+        }
+    }
+    let mut found = Vec::new();
+    leaves(body, "", &mut found);
+    let changed = found.iter().map(|at| {
+        let mut body = body.clone();
+        *body.pointer_mut(at).expect("a leaf") = "another".into();
+        body
+    });
+    let removed = found.iter().map(|at| {
+        let (above, last) = at.rsplit_once('/').expect("a path");
+        let mut body = body.clone();
+        match body.pointer_mut(above).expect("what is above") {
+            Value::Object(members) => drop(members.remove(&last.replace("~1", "/").replace("~0", "~"))),
+            Value::Array(items) => drop(items.remove(last.parse().expect("an index"))),
+            _ => unreachable!("a leaf stands in a mapping or a list"),
+        }
+        body
+    });
+    changed.chain(removed).collect()
+}
+
+#[test]
+fn what_is_called_settled_is_left_alone_by_an_apply() {
+    let Some(folder) = corpus("ssa", 1000, "recorded server-side applies") else { return };
+    let schemas = schemas(&folder);
+    let (mut settled, mut asked, mut applied_again) = (0, 0, (0, 0));
+    let mut judge = |live: &Value, body: &Value| {
+        let (live_text, body_text) = (live.to_string(), body.to_string());
+        let read = |text: &'_ str| Borrowed::read(text.as_bytes()).map(|read| read.to_value());
+        assert_eq!(read(&live_text).as_ref(), Some(live));
+        let (borrowed_live, borrowed_body) =
+            (Borrowed::read(live_text.as_bytes()), Borrowed::read(body_text.as_bytes()));
+        let (Some(borrowed_live), Some(borrowed_body)) = (borrowed_live, borrowed_body) else { return false };
+        let is_settled = is_settled(&schemas, &borrowed_live, &borrowed_body, MANAGER);
+        asked += 1;
+        settled += usize::from(is_settled);
+        if is_settled {
+            let outcome = merge(&schemas, Some(live), body, MANAGER, false);
+            let left_alone = matches!(&outcome, Outcome::Applied(applied) if !applied.is_changed());
+            assert!(left_alone, "not settled: {live}\nby {body}\nbut {outcome:?}");
+        }
+        is_settled
+    };
+    for case in cases(&folder) {
+        if let Some(live) = &case.live {
+            judge(live, &case.body);
+        }
+        if matches!(case.code(), 200 | 201) {
+            let after = &case.answer["object"];
+            // An API group of Kubernetes itself has no dot, or ends in k8s.io.
+            let group =
+                case.body["apiVersion"].as_str().and_then(|text| text.split_once('/')).map_or("", |(group, _)| group);
+            if !group.contains('.') || group.ends_with(".k8s.io") {
+                applied_again.0 += usize::from(judge(after, &case.body));
+                applied_again.1 += 1;
+            }
+            for body in damaged(&case.body) {
+                judge(after, &body);
+            }
+        }
+    }
+    println!("settled: {settled} of {asked}; of manifests that were applied just before, {applied_again:?}");
+    // Nulls, values that are spelled otherwise and the like are looked at closer; most manifests have none.
+    assert!(applied_again.0 * 10 >= applied_again.1 * 5, "{applied_again:?}");
 }

@@ -69,6 +69,10 @@ impl CachedObject {
     pub fn health_of(&self, body: &Value) -> &Health {
         self.health.get_or_init(|| health(body))
     }
+    /// As [`Self::health`], for somebody who can read the object at less cost.
+    pub fn health_by(&self, body: impl FnOnce() -> Value) -> &Health {
+        self.health.get_or_init(|| health(&body()))
+    }
     /// Says whether another state of the same object says anything new that is shown: content, or health.
     pub(super) fn is_news_after(&self, before: &Self) -> bool {
         !(self.same(before) || self.same_content(before) && self.health() == before.health())

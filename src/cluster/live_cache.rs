@@ -1,7 +1,7 @@
 //! What the watches of one session know. Reading it never waits for the network.
 
 use super::{
-    CachedObject, ClusterError, Known, Scope,
+    CachedObject, ClusterError, Known, Resource, Scope,
     client::Lane,
     request::Transport,
     watch::{self, Watched},
@@ -80,10 +80,13 @@ impl Snapshot {
     pub fn get(&self, id: &ObjectId) -> Option<&Arc<CachedObject>> {
         self.objects.get(key(&self.scope, id).as_ref())
     }
-    /// Returns the objects whose `applyset.kubernetes.io/part-of` label has this value, by identity.
-    pub fn members(&self, part_of: &str) -> Vec<(ObjectId, Arc<CachedObject>)> {
-        let is_member = |object: &CachedObject| object.part_of() == Some(part_of);
-        let members = self.objects.iter().filter(|(_, object)| is_member(object));
+    /// Returns the objects whose `applyset.kubernetes.io/part-of` label has this value and that are looked for, by identity.
+    pub fn members(
+        &self,
+        part_of: &str,
+        looked_for: impl Fn(&Arc<CachedObject>) -> bool,
+    ) -> Vec<(ObjectId, Arc<CachedObject>)> {
+        let members = self.objects.iter().filter(|(_, object)| object.part_of() == Some(part_of) && looked_for(object));
         let mut members: Vec<_> = members.map(|(key, object)| (self.id(key), Arc::clone(object))).collect();
         members.sort_by(|(a, _), (b, _)| a.cmp(b));
         members
@@ -125,7 +128,7 @@ pub struct Interest {
     /// What is watched.
     pub scopes: BTreeSet<Scope>,
     /// The objects whose moves are told; none: all of these scopes.
-    pub objects: Option<Arc<BTreeSet<ObjectId>>>,
+    pub objects: Option<Arc<BTreeSet<Arc<ObjectId>>>>,
     /// Moves of objects with this value of the `applyset.kubernetes.io/part-of` label are told too.
     pub part_of: Option<String>,
 }
@@ -166,7 +169,7 @@ impl Mailbox {
 pub(super) struct Audience(RwLock<HashMap<u64, Listener>>);
 
 struct Listener {
-    objects: Option<Arc<BTreeSet<ObjectId>>>,
+    objects: Option<Arc<BTreeSet<Arc<ObjectId>>>>,
     part_of: Option<String>,
     mailbox: Arc<Mailbox>,
 }
@@ -274,6 +277,12 @@ impl LiveCache {
         let heard: Option<Vec<Instant>> =
             scopes.iter().map(|scope| read(&all.watches.get(scope)?.state).heard).collect();
         heard?.into_iter().min().map(|oldest| oldest.elapsed())
+    }
+
+    /// Returns the namespaces in which a kind is watched; none: in all of them.
+    pub fn namespaces(&self, resource: &Resource) -> Option<BTreeSet<String>> {
+        let all = self.scopes();
+        all.watches.keys().filter(|scope| scope.resource == *resource).map(|scope| scope.namespace.clone()).collect()
     }
 
     /// Has every watch that is broken tried again soon: the server is there again.

@@ -237,31 +237,57 @@ pub async fn list(session: &Session, namespace: &str, application: &str) -> Resu
     Ok(read(session, namespace, application).await?.heads)
 }
 
+/// As [`list`], but only the newest record has its lists (`steps`, `applied`): those of large applications are megabytes, and it is the
+/// newest that says of every object which record last applied it.
+///
+/// # Errors
+/// [`ClusterError`].
+pub async fn heads(session: &Session, namespace: &str, application: &str) -> Result<Vec<RecordHead>, ClusterError> {
+    let mut stored = Stored::default();
+    for live in listed(session, namespace, &format!("{APPLICATION}={application},{RECORD_KIND}=record")).await? {
+        stored.take(namespace, &live);
+    }
+    stored.sort();
+    let mut heads = stored.heads.into_iter();
+    let Some(mut newest) = heads.next() else { return Ok(Vec::new()) };
+    let parts = newest
+        .parts
+        .iter()
+        .map(|name| async move { session.get(&config_maps(), &config_map_id(namespace, name)).await });
+    let mut parts_found = Stored::default();
+    for part in futures::future::try_join_all(parts).await?.into_iter().flatten() {
+        parts_found.take(namespace, &part);
+    }
+    parts_found.complete(&mut newest);
+    let older = heads.map(|head| RecordHead { steps: Vec::new(), applied: BTreeMap::new(), ..head });
+    Ok(std::iter::once(newest).chain(older).collect())
+}
+
 /// What is stored of an application's records.
 #[derive(Default)]
 struct Stored {
-    /// Newest first, each with its parts.
+    /// Without their parts, until these are put in.
     heads: Vec<RecordHead>,
     /// Name and uid of every further part.
     parts: Vec<(String, String)>,
+    /// What the parts hold, by their names.
+    shares: BTreeMap<String, Part>,
     /// Something there is no record as we know it.
     unreadable: bool,
 }
 
-async fn read(session: &Session, namespace: &str, application: &str) -> Result<Stored, ClusterError> {
-    let selector = format!("{APPLICATION}={application},{RECORD_KIND} in (record,record-part)");
-    let scope = Scope { resource: config_maps(), namespace: Some(namespace.to_owned()) };
-    let (mut stored, mut shares) = (Stored::default(), BTreeMap::new());
-    for live in session.list(&scope, Some(&selector)).await? {
-        let name = text(&live, "/metadata/name");
-        let problem = match text(&live, &format!("/data/{PART_KEY}")) {
+impl Stored {
+    /// Takes a head or a further part in.
+    fn take(&mut self, namespace: &str, live: &LiveObject) {
+        let name = text(live, "/metadata/name");
+        let problem = match text(live, &format!("/data/{PART_KEY}")) {
             part if !part.is_empty() => {
-                stored.parts.push((name.clone(), live.uid.clone()));
-                serde_json::from_str::<Part>(&part).map(|part| shares.insert(name.clone(), part)).err()
+                self.parts.push((name.clone(), live.uid.clone()));
+                serde_json::from_str::<Part>(&part).map(|part| self.shares.insert(name.clone(), part)).err()
             }
-            _ => match serde_json::from_str::<RecordHead>(&text(&live, &format!("/data/{HEAD_KEY}"))) {
+            _ => match serde_json::from_str::<RecordHead>(&text(live, &format!("/data/{HEAD_KEY}"))) {
                 Ok(head) if head.format <= RECORD_FORMAT => {
-                    stored.heads.push(RecordHead { name: name.clone(), uid: live.uid.clone(), ..head });
+                    self.heads.push(RecordHead { name: name.clone(), uid: live.uid.clone(), ..head });
                     None
                 }
                 Ok(head) => Some(serde::de::Error::custom(format!("it has the newer format {}", head.format))),
@@ -270,20 +296,42 @@ async fn read(session: &Session, namespace: &str, application: &str) -> Result<S
         };
         if let Some(error) = problem {
             tracing::warn!(namespace, name, %error, "a record cannot be read");
-            stored.unreadable = true;
+            self.unreadable = true;
         }
     }
-    for head in &mut stored.heads {
+    /// Puts the newest first.
+    fn sort(&mut self) {
+        self.heads.sort_by(|a, b| (b.started, &b.name).cmp(&(a.started, &a.name)));
+    }
+    /// Puts its parts into a head.
+    fn complete(&mut self, head: &mut RecordHead) {
         for name in &head.parts {
-            let Some(part) = shares.remove(name) else {
-                tracing::warn!(namespace, record = head.name, part = name, "a part of a record is missing");
+            let Some(part) = self.shares.remove(name) else {
+                tracing::warn!(record = head.name, part = name, "a part of a record is missing");
                 continue;
             };
             head.steps.extend(part.steps);
             head.applied.extend(part.applied);
         }
     }
-    stored.heads.sort_by(|a, b| (b.started, &b.name).cmp(&(a.started, &a.name)));
+}
+
+async fn listed(session: &Session, namespace: &str, selector: &str) -> Result<Vec<LiveObject>, ClusterError> {
+    let scope = Scope { resource: config_maps(), namespace: Some(namespace.to_owned()) };
+    session.list(&scope, Some(selector)).await
+}
+
+async fn read(session: &Session, namespace: &str, application: &str) -> Result<Stored, ClusterError> {
+    let mut stored = Stored::default();
+    let selector = format!("{APPLICATION}={application},{RECORD_KIND} in (record,record-part)");
+    for live in listed(session, namespace, &selector).await? {
+        stored.take(namespace, &live);
+    }
+    stored.sort();
+    for mut head in std::mem::take(&mut stored.heads) {
+        stored.complete(&mut head);
+        stored.heads.push(head);
+    }
     Ok(stored)
 }
 
@@ -308,7 +356,7 @@ pub async fn payload(
 /// # Errors
 /// [`ClusterError`].
 pub async fn trim(session: &Session, namespace: &str, application: &str) -> Result<(), ClusterError> {
-    let Stored { heads, parts, unreadable } = read(session, namespace, application).await?;
+    let Stored { heads, parts, unreadable, .. } = read(session, namespace, application).await?;
     let (kept, old) = heads.split_at(heads.len().min(RECORDS_KEPT));
     // What a kept record names as an object's last apply is the base of that object's comparison.
     let referenced: BTreeSet<&String> = kept.iter().flat_map(|head| head.applied.values()).collect();

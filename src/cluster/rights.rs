@@ -1,7 +1,7 @@
 //! Who we are, and what we may do.
 
 use super::{
-    ClusterError, Resource, Session,
+    ClusterError, Resource, Scope, Session,
     request::{Call, Transport},
 };
 use http::Method;
@@ -25,6 +25,26 @@ impl Session {
         });
         let answer = review(self.transport(), "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", &body).await?;
         Ok(answer.pointer("/status/allowed").and_then(Value::as_bool).unwrap_or_default())
+    }
+    /// Says whether the user may list and watch a kind in a namespace (none: in all of them). Asked once; where it cannot be asked the
+    /// answer is no.
+    pub async fn may_watch(&self, resource: &Resource, namespace: Option<&str>) -> bool {
+        let scope = Scope { resource: resource.clone(), namespace: namespace.map(str::to_owned) };
+        let known = || self.watch_rights().get(&scope).copied();
+        if let Some(known) = known() {
+            return known;
+        }
+        let (list, watch) = tokio::join!(self.may("list", resource, namespace), self.may("watch", resource, namespace));
+        match (list, watch) {
+            (Ok(list), Ok(watch)) => {
+                self.watch_rights().insert(scope, list && watch);
+                list && watch
+            }
+            (Err(error), _) | (_, Err(error)) => {
+                tracing::info!(%error, kind = resource.kind, "rights cannot be asked about");
+                false
+            }
+        }
     }
 }
 

@@ -10,8 +10,8 @@ use crate::merge::Schemas;
 use crate::object::{ObjectId, join_api_version, sha256_hex};
 use serde_json::Value;
 use std::{
-    collections::BTreeSet,
-    sync::{Arc, PoisonError, RwLock},
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::{Duration, Instant},
 };
 use tokio::sync::watch;
@@ -40,6 +40,7 @@ struct SessionInner {
     catalog: RwLock<Arc<Catalog>>,
     live: LiveCache,
     openapi: Arc<OpenApi>,
+    watch_rights: Mutex<HashMap<Scope, bool>>,
 }
 
 impl Session {
@@ -79,6 +80,7 @@ impl Session {
                 version,
                 catalog: RwLock::new(Arc::new(catalog)),
                 openapi,
+                watch_rights: Mutex::default(),
             }),
         })
     }
@@ -176,6 +178,11 @@ impl Session {
             Err(ClusterError::NotFound { .. }) => Ok(Vec::new()),
             Err(error) => Err(error),
         }
+    }
+    /// What was asked about rights to watch.
+    pub(super) fn watch_rights(&self) -> MutexGuard<'_, HashMap<Scope, bool>> {
+        // Nothing under this lock panics half-way through a change.
+        self.inner.watch_rights.lock().unwrap_or_else(PoisonError::into_inner)
     }
     /// The requests' way to the server, for what else is kept in it.
     pub(super) fn transport(&self) -> &Transport {

@@ -101,7 +101,11 @@ fn object(kind: &str, name: &str, state: ObjectState, live: Option<Value>, desir
         },
         health: HealthStatus::Healthy,
         message: String::new(),
-        source: Some(Origin { path: "apps/shop/api/deployment.yaml".into(), document: 0, lines: Some((1, 30)) }),
+        source: Some(Arc::new(Origin {
+            path: "apps/shop/api/deployment.yaml".into(),
+            document: 0,
+            lines: Some((1, 30)),
+        })),
         changes: Vec::new(),
         extras: Vec::new(),
         error: None,

@@ -17,7 +17,7 @@ use crate::{
     cluster::{Catalog, Follower, Interest, LiveCache, Session, set_id},
     config,
     git::{CommitId, Mirror, Revision},
-    object::SourceTree,
+    object::{ObjectId, SourceTree},
     render::{self, FolderTree, RenderError, Rendered},
 };
 use std::{
@@ -253,38 +253,33 @@ impl Application {
         .await
     }
 
-    /// Renders the files of a state of the sources.
-    pub(in crate::engine) async fn render(
-        &self,
-        source: &Source,
-        session: Option<&Session>,
-    ) -> Result<Arc<Rendered>, EngineError> {
-        let options = self.render_options(session);
+    /// Renders the files of a state of the sources. A chart waits for the cluster, whose versions it may ask about; nothing else does.
+    pub(in crate::engine) async fn render(&self, source: &Source) -> Result<Arc<Rendered>, EngineError> {
+        let (tree, path, renderer) = (Arc::clone(&source.tree), source.path.clone(), self.section.renderer);
+        let is_chart = blocking(move || Ok(render::is_chart(tree.as_ref(), &path, renderer))).await?;
+        let target = if is_chart { self.session().await.ok() } else { None };
+        let options = self.render_options(target.as_ref());
         let (tree, path) = (Arc::clone(&source.tree), source.path.clone());
         let (renders, scratch) = (Arc::clone(&self.renders), self.scratch.clone());
         blocking(move || Ok(render::render(tree.as_ref(), &path, &options, &scratch, &renders)?)).await
     }
 
-    /// Renders and places.
-    pub(in crate::engine) async fn desired(
-        &self,
-        source: &Source,
-        session: &Session,
-    ) -> Result<Arc<Desired>, EngineError> {
-        let rendered = self.render(source, Some(session)).await?;
-        let mut desired = self.placed(&rendered, &session.catalog());
+    /// Places a render on the cluster.
+    pub(in crate::engine) async fn desired(&self, rendered: &Arc<Rendered>, session: &Session) -> Arc<Desired> {
+        let desired = self.placed(rendered, &session.catalog());
         if desired.has_unserved_kinds() && self.cluster.may_rediscover() && self.follow_up_discovery(session).await {
-            desired = self.placed(&rendered, &session.catalog());
+            return self.placed(rendered, &session.catalog());
         }
-        Ok(desired)
+        desired
     }
 
     /// Renders a commit without a trace on screen and returns its objects by identity; none where that is not possible any more.
     pub(in crate::engine) async fn objects_at(&self, commit: CommitId, session: &Session) -> Option<Objects> {
         let source = self.source(&At::Commit(commit), false).await.ok()?;
-        let rendered = self.render(&source, Some(session)).await.ok()?;
+        let rendered = self.render(&source).await.ok()?;
         let desired = self.placed(&rendered, &session.catalog());
-        let objects = desired.objects.iter().map(|object| (object.manifest.id.clone(), object.manifest.body()));
+        let objects =
+            desired.objects.iter().map(|object| (ObjectId::clone(&object.manifest.id), object.manifest.body()));
         Some(Arc::new(objects.collect()))
     }
 
@@ -311,7 +306,10 @@ impl Application {
         if let Some((_, _, known)) = placed().iter().find(same) {
             return Arc::clone(known);
         }
-        let desired = Arc::new(place(rendered, catalog, self.section.namespace.as_deref(), self.part_of().as_deref()));
+        let before =
+            placed().iter().find(|(_, by, _)| Arc::ptr_eq(by, catalog)).map(|(_, _, desired)| Arc::clone(desired));
+        let (namespace, part_of) = (self.section.namespace.as_deref(), self.part_of());
+        let desired = Arc::new(place(rendered, catalog, namespace, part_of.as_deref(), before.as_deref()));
         let mut placed = placed();
         placed.insert(0, (Arc::clone(rendered), Arc::clone(catalog), Arc::clone(&desired)));
         placed.truncate(PLACED_KEPT);

@@ -12,7 +12,7 @@ use crate::{
     object::{Mask, ObjectId, Pointer, holds_values, is_secret},
 };
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// Everything that is needed to say where the changes of one object come from.
 pub(in crate::engine) struct Attribution<'a> {
@@ -23,7 +23,7 @@ pub(in crate::engine) struct Attribution<'a> {
     base: Option<Base<'a>>,
     conflicts: &'a [Conflict],
     by_field: ByField<&'a Conflict>,
-    id: ObjectId,
+    id: Arc<ObjectId>,
 }
 
 /// What was applied last.
@@ -46,7 +46,7 @@ impl<'a> Attribution<'a> {
             base,
             conflicts,
             by_field: conflicts.iter().map(|conflict| (pointer_of(&conflict.field, predicted), conflict)).collect(),
-            id: seen.desired.manifest.id.clone(),
+            id: Arc::clone(&seen.desired.manifest.id),
         }
     }
 

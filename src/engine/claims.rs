@@ -20,9 +20,9 @@ struct Board {
 #[derive(Default)]
 struct Claims {
     /// By application: its cluster's identity and its objects.
-    by_application: HashMap<String, (String, Arc<BTreeSet<ObjectId>>)>,
+    by_application: HashMap<String, (String, Arc<BTreeSet<Arc<ObjectId>>>)>,
     /// By cluster: who claims each object.
-    by_object: HashMap<String, HashMap<ObjectId, Vec<String>>>,
+    by_object: HashMap<String, HashMap<Arc<ObjectId>, Vec<Arc<str>>>>,
     /// By cluster: the objects that more than one claims. There are few, and mostly none.
     contested: HashMap<String, BTreeSet<ObjectId>>,
     /// By application: what wakes it when somebody else comes to claim one of its objects, or claims it no longer.
@@ -31,7 +31,7 @@ struct Claims {
 
 impl ClaimBoard {
     /// Says what an application claims; nothing: it could not be told.
-    pub(in crate::engine) fn claim(&self, application: &str, claim: Option<(&str, Arc<BTreeSet<ObjectId>>)>) {
+    pub(in crate::engine) fn claim(&self, application: &str, claim: Option<(&str, Arc<BTreeSet<Arc<ObjectId>>>)>) {
         if let Some((cluster, ids)) = claim {
             self.claims().replace(application, Some((cluster.to_owned(), ids)));
         }
@@ -54,8 +54,9 @@ impl ClaimBoard {
         contested
             .iter()
             .filter_map(|id| {
-                let owners = by_object.get(id).filter(|owners| owners.iter().any(|owner| owner == application))?;
-                let mut others: Vec<String> = owners.iter().filter(|owner| *owner != application).cloned().collect();
+                let owners = by_object.get(id).filter(|owners| owners.iter().any(|owner| **owner == *application))?;
+                let others = owners.iter().filter(|owner| ***owner != *application);
+                let mut others: Vec<String> = others.map(|owner| owner.to_string()).collect();
                 others.sort();
                 Some((id.clone(), others))
             })
@@ -77,7 +78,7 @@ impl ClaimBoard {
 }
 
 impl Claims {
-    fn replace(&mut self, application: &str, claim: Option<(String, Arc<BTreeSet<ObjectId>>)>) {
+    fn replace(&mut self, application: &str, claim: Option<(String, Arc<BTreeSet<Arc<ObjectId>>>)>) {
         let before = match &claim {
             Some(claim) => {
                 if self.by_application.get(application).is_some_and(|known| same(known, claim)) {
@@ -88,36 +89,37 @@ impl Claims {
             None => self.by_application.remove(application),
         };
         let mut wake = BTreeSet::new();
+        let application: Arc<str> = application.into();
         let empty = BTreeSet::new();
         let moved = before.as_ref().zip(claim.as_ref()).is_none_or(|(before, after)| before.0 != after.0);
         if let Some((cluster, ids)) = &before {
             let kept = claim.as_ref().filter(|_| !moved).map_or(&empty, |(_, ids)| ids);
             for id in ids.difference(kept) {
-                self.remove(application, cluster, id, &mut wake);
+                self.remove(&application, cluster, id, &mut wake);
             }
         }
         if let Some((cluster, ids)) = &claim {
             let had = before.as_ref().filter(|_| !moved).map_or(&empty, |(_, ids)| ids);
             for id in ids.difference(had) {
-                self.add(application, cluster, id, &mut wake);
+                self.add(&application, cluster, id, &mut wake);
             }
         }
-        for follower in wake.iter().filter_map(|name| self.followers.get(name)) {
+        for follower in wake.iter().filter_map(|name| self.followers.get(&**name)) {
             follower.notify_one();
         }
     }
 
-    fn add(&mut self, application: &str, cluster: &str, id: &ObjectId, wake: &mut BTreeSet<String>) {
+    fn add(&mut self, application: &Arc<str>, cluster: &str, id: &Arc<ObjectId>, wake: &mut BTreeSet<Arc<str>>) {
         let by_object = self.by_object.entry(cluster.to_owned()).or_default();
-        let owners = by_object.entry(id.clone()).or_default();
+        let owners = by_object.entry(Arc::clone(id)).or_insert_with(|| Vec::with_capacity(1));
         if !owners.is_empty() {
-            self.contested.entry(cluster.to_owned()).or_default().insert(id.clone());
+            self.contested.entry(cluster.to_owned()).or_default().insert(ObjectId::clone(id));
             wake.extend(owners.iter().cloned());
         }
-        owners.push(application.to_owned());
+        owners.push(Arc::clone(application));
     }
 
-    fn remove(&mut self, application: &str, cluster: &str, id: &ObjectId, wake: &mut BTreeSet<String>) {
+    fn remove(&mut self, application: &Arc<str>, cluster: &str, id: &ObjectId, wake: &mut BTreeSet<Arc<str>>) {
         let Some(by_object) = self.by_object.get_mut(cluster) else { return };
         let Some(owners) = by_object.get_mut(id) else { return };
         owners.retain(|owner| owner != application);
@@ -133,7 +135,7 @@ impl Claims {
     }
 }
 
-fn same(a: &(String, Arc<BTreeSet<ObjectId>>), b: &(String, Arc<BTreeSet<ObjectId>>)) -> bool {
+fn same(a: &(String, Arc<BTreeSet<Arc<ObjectId>>>), b: &(String, Arc<BTreeSet<Arc<ObjectId>>>)) -> bool {
     a.0 == b.0 && (Arc::ptr_eq(&a.1, &b.1) || a.1 == b.1)
 }
 
@@ -142,8 +144,8 @@ mod tests {
     use super::*;
     use futures::FutureExt;
 
-    fn ids(ids: &[&str]) -> Arc<BTreeSet<ObjectId>> {
-        Arc::new(ids.iter().map(|id| id.parse().unwrap()).collect())
+    fn ids(ids: &[&str]) -> Arc<BTreeSet<Arc<ObjectId>>> {
+        Arc::new(ids.iter().map(|id| Arc::new(id.parse().unwrap())).collect())
     }
 
     fn woken(notify: &Notify) -> bool {
@@ -194,7 +196,7 @@ mod tests {
                     all.remove(&application);
                     board.withdraw(&name);
                 } else {
-                    let ids = objects.iter().map(|at| format!("ConfigMap/n/{at}").parse().unwrap()).collect();
+                    let ids = objects.iter().map(|at| Arc::new(format!("ConfigMap/n/{at}").parse().unwrap())).collect();
                     board.claim(&name, Some((&cluster.to_string(), Arc::new(ids))));
                     all.insert(application, (cluster, objects));
                 }

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     cluster::{RecordHead, Session},
     git::{Commit, CommitId, HistoryOptions, Mirror, Reverted},
-    object::{ObjectId, PackedManifest, Severity, clean},
+    object::{Manifest, ObjectId, PackedManifest, Severity, clean},
     render::Rendered,
 };
 use std::{
@@ -42,7 +42,7 @@ impl Application {
         };
         let mirror = self.mirror(false).await?;
         let session = self.connected();
-        let paths = self.paths(&source, session.as_ref()).await;
+        let paths = self.paths(&source).await;
         let stop = self.repository.stop_flag();
         let read = mirror.clone();
         let (commits, refs) = blocking(move || {
@@ -73,10 +73,10 @@ impl Application {
             blocking(move || Ok((mirror.commit(id)?, patches::shown(&mirror, id, &sources)?, mirror.refs()?))).await?
         };
         let session = self.session().await;
-        let after = self.render(&source, session.as_ref().ok()).await?;
+        let after = self.render(&source).await?;
         let before = match commit.parents.first() {
             Some(parent) => match self.source(&At::Commit(*parent), true).await {
-                Ok(source) => self.render(&source, session.as_ref().ok()).await.ok(),
+                Ok(source) => self.render(&source).await.ok(),
                 Err(_) => None,
             },
             None => None,
@@ -293,10 +293,10 @@ impl Application {
     }
 
     /// Paths that decide what is rendered: the application's own, and files outside it that it refers to.
-    async fn paths(&self, source: &Source, session: Option<&Session>) -> Vec<String> {
+    async fn paths(&self, source: &Source) -> Vec<String> {
         let own = self.section.path.clone();
         let mut paths = vec![own.clone()];
-        if let Ok(rendered) = self.render(source, session).await {
+        if let Ok(rendered) = self.render(source).await {
             let outside = |path: &String| !own.is_empty() && *path != own && !path.starts_with(&format!("{own}/"));
             paths.extend(rendered.inputs.iter().map(|(path, _)| path.clone()).filter(outside));
         }
@@ -366,19 +366,17 @@ fn applied_at(head: &RecordHead, ledger: &Ledger, namespace: &str) -> AppliedAt 
 
 /// Compares two renders object by object; objects without a namespace of their own stand in the application's on both sides.
 fn rendered_changes(before: Option<&Rendered>, after: &Rendered, namespace: Option<&str>) -> Vec<RenderedObject> {
-    let by_id = |rendered: &Rendered| -> BTreeMap<ObjectId, PackedManifest> {
-        rendered
-            .manifests
-            .iter()
-            .map(|manifest| {
-                let mut manifest = PackedManifest::clone(manifest);
-                if manifest.id.namespace.is_none() {
-                    manifest.id.namespace = namespace.map(str::to_owned);
-                }
-                (manifest.id.clone(), manifest)
-            })
-            .collect()
+    let by_id = |rendered: &Rendered| -> BTreeMap<ObjectId, Arc<PackedManifest>> {
+        let manifests = rendered.manifests.iter().map(|manifest| {
+            let mut id = ObjectId::clone(&manifest.id);
+            if id.namespace.is_none() {
+                id.namespace = namespace.map(str::to_owned);
+            }
+            (id, Arc::clone(manifest))
+        });
+        manifests.collect()
     };
+    let read = |id: &ObjectId, manifest: &Arc<PackedManifest>| Manifest { id: id.clone(), ..manifest.read() };
     let before = before.map(by_id).unwrap_or_default();
     let after = by_id(after);
     let ids: BTreeSet<&ObjectId> = before.keys().chain(after.keys()).collect();
@@ -386,7 +384,7 @@ fn rendered_changes(before: Option<&Rendered>, after: &Rendered, namespace: Opti
         .filter_map(|id| match (before.get(id), after.get(id)) {
             (Some(before), Some(after)) if before.same_body(after) => None,
             (before, after) => {
-                let (before, after) = (before.map(PackedManifest::read), after.map(PackedManifest::read));
+                let (before, after) = (before.map(|before| read(id, before)), after.map(|after| read(id, after)));
                 compare::rendered(before.as_ref(), after.as_ref())
             }
         })

@@ -28,6 +28,24 @@ pub(in crate::engine) enum Live {
     Unreadable(String),
 }
 
+impl Live {
+    /// Says whether the other is the very same state, held by both.
+    pub(in crate::engine) fn is_identical(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Present(a), Self::Present(b)) => Arc::ptr_eq(a, b),
+            (Self::Absent, Self::Absent) => true,
+            _ => false,
+        }
+    }
+    /// Returns what tells one state of a live object from another, as long as both are held.
+    pub(in crate::engine) fn address(&self) -> Option<*const CachedObject> {
+        match self {
+            Self::Present(live) => Some(Arc::as_ptr(live)),
+            Self::Absent | Self::Unreadable(_) => None,
+        }
+    }
+}
+
 /// Everything that one object is compared from.
 #[derive(Clone, Copy)]
 pub(in crate::engine) struct Seen<'a> {
@@ -122,6 +140,21 @@ pub(in crate::engine) fn object(seen: Seen<'_>) -> ObjectComparison {
     out
 }
 
+/// Compares a desired object with a live one that applying would leave as it is and that holds no secret; `body` reads it.
+pub(in crate::engine) fn settled(
+    desired: &DesiredObject,
+    live: &CachedObject,
+    body: impl FnOnce() -> Value,
+) -> ObjectComparison {
+    let manifest = &desired.manifest;
+    let mut out = blank(&manifest.id, &manifest.version, &manifest.origin);
+    let health = live.health_by(body).clone();
+    describe_live(&mut out, live.uid(), live.resource_version(), health);
+    let side = Side::packed(live.packed().clone());
+    out.sides = Sides { live: Some(Arc::clone(&side)), desired: Some(side) };
+    out
+}
+
 /// Describes a live object that Git no longer has, though the inventory does.
 pub(in crate::engine) fn extra(id: &ObjectId, version: &str, live: &LiveObject, prune: bool) -> ObjectComparison {
     let mut out = ObjectComparison {
@@ -157,7 +190,7 @@ pub(in crate::engine) fn extra(id: &ObjectId, version: &str, live: &LiveObject, 
 
 /// Lists a hook: it is shown, not compared and not applied.
 pub(in crate::engine) fn hook(manifest: &Manifest, annotation: &str) -> ObjectComparison {
-    let mut out = blank(&manifest.id, &manifest.version, &manifest.origin);
+    let mut out = blank(&manifest.id, &manifest.version, &Arc::new(manifest.origin.clone()));
     out.hook = Some(annotation.to_owned());
     out.message = format!("hook ({annotation}): listed, not run by this version");
     out.sides.desired = Some(Side::new(&mask_secret(manifest)));
@@ -167,7 +200,7 @@ pub(in crate::engine) fn hook(manifest: &Manifest, annotation: &str) -> ObjectCo
 /// Compares two renders of one object, parent and commit: what a commit changed, without any cluster.
 pub(in crate::engine) fn rendered(before: Option<&Manifest>, after: Option<&Manifest>) -> Option<ObjectComparison> {
     let manifest = after.or(before)?;
-    let mut out = blank(&manifest.id, &manifest.version, &manifest.origin);
+    let mut out = blank(&manifest.id, &manifest.version, &Arc::new(manifest.origin.clone()));
     out.hook = hook_annotation(|key| manifest.annotation(key));
     let (live, desired) = mask_pair(before.map(|m| &m.body), after.map(|m| &m.body));
     out.sides = Sides { live: live.as_ref().map(Side::new), desired: desired.as_ref().map(Side::new) };
@@ -222,7 +255,7 @@ pub(in crate::engine) fn application_health(objects: &[Arc<ObjectComparison>]) -
     members().map(|object| object.health).filter(|health| *health != HealthStatus::Missing).max().unwrap_or_default()
 }
 
-fn blank(id: &ObjectId, version: &str, origin: &Origin) -> ObjectComparison {
+fn blank(id: &ObjectId, version: &str, origin: &Arc<Origin>) -> ObjectComparison {
     ObjectComparison {
         group: id.group.clone(),
         version: version.to_owned(),
@@ -234,7 +267,7 @@ fn blank(id: &ObjectId, version: &str, origin: &Origin) -> ObjectComparison {
         action: Action::None,
         health: HealthStatus::Healthy,
         message: String::new(),
-        source: Some(origin.clone()),
+        source: Some(Arc::clone(origin)),
         changes: vec![],
         extras: vec![],
         error: None,
@@ -258,9 +291,9 @@ fn unknown(mut out: ObjectComparison, manifest: &PackedManifest, reason: String)
 
 /// The live side as it may be shown.
 fn live_side(live: &CachedObject, body: &Value) -> Arc<Side> {
-    match mask_pair(Some(body), None).0 {
-        Some(masked) if is_secret(body) => Side::new(&masked),
-        _ => Side::packed(live.packed().clone()),
+    match is_secret(body).then(|| mask_pair(Some(body), None).0).flatten() {
+        Some(masked) => Side::new(&masked),
+        None => Side::packed(live.packed().clone()),
     }
 }
 
@@ -292,7 +325,7 @@ pub(in crate::engine) fn refreshed(
         return Some(Arc::clone(known));
     }
     let mut out = ObjectComparison::clone(known);
-    out.source = Some(desired.manifest.origin.clone());
+    out.source = Some(Arc::clone(&desired.manifest.origin));
     if let Some(now) = moved {
         if !known.changes.is_empty() {
             out.resource_version = Some(now.resource_version().to_owned());
@@ -336,8 +369,8 @@ mod tests {
             namespaced: true,
             verbs: vec!["list".into()],
         };
-        let manifest = PackedManifest::new(manifest).unwrap();
-        DesiredObject::new(manifest, Ok(Arc::new(resource)))
+        let manifest = Arc::new(PackedManifest::new(manifest).unwrap());
+        DesiredObject::new(&manifest, PackedManifest::clone(&manifest), Ok(Arc::new(resource)))
     }
 
     fn live(mut body: Value) -> (Live, Value) {

@@ -210,7 +210,7 @@ pub struct ObjectComparison {
     /// Why, where state or health need a reason.
     pub message: String,
     /// Where the manifest came from; null for what is only in the inventory.
-    pub source: Option<Origin>,
+    pub source: Option<Arc<Origin>>,
     /// Fields that differ.
     pub changes: Vec<Change>,
     /// Live fields that Git does not set.
@@ -339,7 +339,10 @@ impl Comparison {
             )
             && (stale_since.is_some(), pinned, paused, health)
                 == (other.stale_since.is_some(), &other.pinned, &other.paused, &other.health)
-            && (objects, lease, auto_sync, issues) == (&other.objects, &other.lease, &other.auto_sync, &other.issues)
+            && (lease, auto_sync, issues) == (&other.lease, &other.auto_sync, &other.issues)
+            && objects.len() == other.objects.len()
+            // Most objects are the very same.
+            && objects.iter().zip(&other.objects).all(|(a, b)| Arc::ptr_eq(a, b) || a == b)
     }
     /// Says whether part of the sources could not be read.
     pub fn has_errors(&self) -> bool {

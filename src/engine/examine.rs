@@ -4,25 +4,27 @@ use super::{
     application::{Application, At, Source},
     compare::{self, Live},
     comparison::{Action, AutoSyncView, Comparison, LeaseView, LiveAge, ObjectComparison, ObjectState},
-    desired::Desired,
+    desired::{Desired, DesiredObject},
     error::EngineError,
     fleet::Work,
     ledger::Ledger,
     order::keeps_itself,
     results::Found,
+    scopes::{Scopes, Snapshots, served},
     target::Lost,
 };
 use crate::{
     cluster::{
-        Catalog, FIELD_MANAGER, Interest, Known, LiveCache, LiveObject, PART_OF, Resource, Scope, Session, Snapshot,
+        CachedObject, FIELD_MANAGER, Interest, Known, LiveCache, LiveObject, PART_OF, Resource, Scope, Session,
+        Snapshot,
     },
     config,
     merge::owned_by,
-    object::{GroupKind, Issue, ObjectId, Pointer, Severity},
+    object::{Issue, ObjectId, Pointer, Severity},
 };
 use serde_json::Value;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -69,7 +71,7 @@ pub(in crate::engine) struct Examined {
     /// Which sources.
     pub source: Source,
     /// What was found of each desired object, in their order.
-    pub found: Vec<Found>,
+    pub found: Vec<Arc<Found>>,
     /// Members that Git no longer has.
     pub extras: Vec<ExtraMember>,
     /// The session that was asked.
@@ -95,10 +97,11 @@ impl Application {
         let git = async {
             show(Work::Waiting(format!("repository {}", self.section.repository)));
             let source = self.source(at, look.fresh).await?;
+            show(Work::Rendering);
+            let rendered = self.render(&source).await?;
             show(Work::Waiting(format!("cluster {}", self.section.cluster)));
             let session = self.session().await?;
-            show(Work::Rendering);
-            let desired = self.desired(&source, &session).await?;
+            let desired = self.desired(&rendered, &session).await;
             Ok::<_, EngineError>((source, session, desired))
         };
         // Meanwhile the cluster is asked for what it remembers of the application.
@@ -112,10 +115,11 @@ impl Application {
         if configured {
             self.claims.claim(&self.section.name, Some((session.cluster_id(), desired.ids())));
         }
-        let mut scopes = self.scopes(&desired, &ledger, &session.catalog());
+        let mut scopes = Scopes::of(&desired, ledger.inventory.as_ref(), &session.catalog());
         if !scopes.unserved.is_empty() && self.cluster.may_rediscover() && self.follow_up_discovery(&session).await {
-            scopes = self.scopes(&desired, &ledger, &session.catalog());
+            scopes = Scopes::of(&desired, ledger.inventory.as_ref(), &session.catalog());
         }
+        let scopes = scopes.widened(&session).await;
         let interest = Interest { scopes: scopes.all.clone(), objects: Some(desired.ids()), part_of: self.part_of() };
         // What another state of the sources needs is watched for as long as this look takes.
         let _passing = match configured {
@@ -133,15 +137,15 @@ impl Application {
             () = first_answers(session.live(), &scopes.all) => {}
             _ = self.cluster.when_lost() => {}
         }
-        let snapshots = scopes.all.iter().map(|scope| (scope, session.live().snapshot(scope))).collect();
+        let snapshots = scopes.snapshots(session.live());
         let live = self.live_sides(&desired, &snapshots, &session).await;
+        let extras = self.extras(&desired, &live, &scopes, &snapshots, look.prune);
         let look = Look {
             verify: look.verify && lost.is_none(),
-            anew: look.verify && snapshots.values().any(|snapshot| stale(snapshot).is_some()),
+            anew: look.verify && snapshots.all().any(|snapshot| stale(snapshot).is_some()),
             ..look
         };
         let found = self.found(&desired, live, &ledger, &session, look, configured).await;
-        let extras = self.extras(&desired, &scopes, &snapshots, look.prune);
         let objects = listed(&desired, &found, &extras);
         let comparison = self.comparison(objects, &desired, &source, &ledger, &session, &scopes, &snapshots);
         drop(snapshots);
@@ -163,8 +167,8 @@ impl Application {
             None => Arc::default(),
         };
         if configured && self.follower().is_none() {
-            let scopes = self.scopes(&Desired::default(), &ledger, &session.catalog()).all;
-            let objects = Some(Arc::default());
+            let scopes = Scopes::of(&Desired::default(), ledger.inventory.as_ref(), &session.catalog());
+            let (scopes, objects) = (scopes.widened(&session).await.all, Some(Arc::default()));
             self.follow_live(session.live(), Interest { scopes, objects, part_of: None });
         }
         Some((lost, ledger))
@@ -179,7 +183,7 @@ impl Application {
         ledger: &Ledger,
         session: &Session,
         scopes: &Scopes,
-        snapshots: &Snapshots<'_>,
+        snapshots: &Snapshots,
     ) -> Comparison {
         let mut issues = desired.issues.clone();
         issues.extend(ledger.problems.iter().map(Issue::warning));
@@ -194,7 +198,7 @@ impl Application {
         if let Some(error) = self.repository.fact().borrow().error.clone() {
             issues.push(Issue::warning(format!("Git may have moved on: {error}")));
         }
-        let stale_since = snapshots.values().filter_map(stale).max().map(|since| {
+        let stale_since = snapshots.all().filter_map(stale).max().map(|since| {
             let now = config::now();
             now.checked_sub(since).unwrap_or(now)
         });
@@ -226,48 +230,8 @@ impl Application {
         }
     }
 
-    /// What has to be watched: the desired objects' kinds, and the inventory's.
-    fn scopes(&self, desired: &Desired, ledger: &Ledger, catalog: &Catalog) -> Scopes {
-        let mut all: BTreeSet<Scope> = BTreeSet::new();
-        let mut last: Option<(&Resource, Option<&str>)> = None;
-        for object in &desired.objects {
-            let Some(resource) = served(object.resource.as_deref().ok()) else { continue };
-            let here = (resource, object.manifest.id.namespace.as_deref());
-            if last.replace(here) != Some(here) {
-                all.insert(Scope { resource: resource.clone(), namespace: object.manifest.id.namespace.clone() });
-            }
-        }
-        let (mut members, mut unserved) = (BTreeSet::new(), Vec::new());
-        if let Some(inventory) = &ledger.inventory {
-            for kind in &inventory.kinds {
-                let Some(resource) = catalog.preferred(kind) else {
-                    unserved.push(kind.clone());
-                    continue;
-                };
-                // A kind that Git still has is watched in the version that Git uses.
-                let resource = all
-                    .iter()
-                    .map(|scope| &scope.resource)
-                    .find(|known| known.group == kind.group && known.kind == kind.kind)
-                    .unwrap_or(resource)
-                    .clone();
-                if resource.namespaced {
-                    let namespaces = inventory.namespaces.iter();
-                    members.extend(
-                        namespaces
-                            .map(|namespace| Scope { resource: resource.clone(), namespace: Some(namespace.clone()) }),
-                    );
-                } else {
-                    members.insert(Scope { resource, namespace: None });
-                }
-            }
-        }
-        all.extend(members.iter().cloned());
-        Scopes { all, members, unserved }
-    }
-
     /// Finds the live side of each desired object, in their order.
-    async fn live_sides(&self, desired: &Desired, snapshots: &Snapshots<'_>, session: &Session) -> Vec<Live> {
+    async fn live_sides(&self, desired: &Desired, snapshots: &Snapshots, session: &Session) -> Vec<Live> {
         if !self.follow {
             let mut settled = self.claims.settled();
             let known = settled.wait_for(|settled| self.neighbours.iter().all(|name| settled.contains(name)));
@@ -277,29 +241,15 @@ impl Application {
         }
         let contested = self.claims.contested(&self.section.name, session.cluster_id());
         let part_of = self.part_of();
-        // Neighbours in the sources are mostly of one kind and namespace.
-        let mut near: Option<(Scope, &Known<Snapshot>)> = None;
-        let mut sides = Vec::with_capacity(desired.objects.len());
-        for object in &desired.objects {
+        let mut finder = snapshots.finder();
+        let side = |object: &'_ Arc<DesiredObject>, known: Option<&Known<Snapshot>>| {
             let id = &object.manifest.id;
             if let Some(others) = contested.get(id) {
-                sides.push(Live::Unreadable(format!(
-                    "application {} has {id} too: take it out of one of the two",
-                    others.join(", ")
-                )));
-                continue;
+                let others = others.join(", ");
+                return Live::Unreadable(format!("application {others} has {id} too: take it out of one of the two"));
             }
-            let Some(resource) = served(object.resource.as_deref().ok()) else {
-                sides.push(Live::Absent);
-                continue;
-            };
-            let is_near = |(scope, _): &&(Scope, _)| scope.namespace == id.namespace && scope.resource == *resource;
-            if near.as_ref().filter(is_near).is_none() {
-                let scope = Scope { resource: resource.clone(), namespace: id.namespace.clone() };
-                near = snapshots.get(&scope).map(|snapshot| (scope, snapshot));
-            }
-            let known = near.as_ref().map(|(_, snapshot)| *snapshot);
-            sides.push(match known {
+            let Some(resource) = served(&object.resource) else { return Live::Absent };
+            match known {
                 Some(Known::Known { value, .. }) => match value.get(id) {
                     // An object in another inventory is nobody's to write here.
                     Some(live) => match live.part_of().filter(|label| Some(*label) != part_of.as_deref()) {
@@ -314,19 +264,33 @@ impl Application {
                 Some(Known::Pending) | None => {
                     Live::Unreadable(format!("the cluster has not answered for {} yet", resource.plural))
                 }
-            });
+            }
+        };
+        let mut sides = Vec::with_capacity(desired.objects.len());
+        for object in &desired.objects {
+            let known = served(&object.resource).and_then(|resource| finder.find(resource, &object.manifest.id));
+            sides.push(side(object, known));
         }
         sides
     }
 
-    fn extras(&self, desired: &Desired, scopes: &Scopes, snapshots: &Snapshots<'_>, prune: bool) -> Vec<ExtraMember> {
+    /// Finds the members of the inventory that Git no longer has. `live`: the live sides of what it has.
+    fn extras(
+        &self,
+        desired: &Desired,
+        live: &[Live],
+        scopes: &Scopes,
+        snapshots: &Snapshots,
+        prune: bool,
+    ) -> Vec<ExtraMember> {
         let Some(part_of) = self.part_of() else { return Vec::new() };
         // What part of the sources says cannot be told apart from what is gone from them.
         let readable = !desired.issues.iter().any(|issue| issue.severity == Severity::Error);
+        let wanted: HashSet<*const CachedObject> = live.iter().filter_map(Live::address).collect();
         let mut extras = BTreeMap::new();
         for scope in &scopes.members {
             let Some(Known::Known { value: snapshot, .. }) = snapshots.get(scope) else { continue };
-            for (id, live) in snapshot.members(&part_of) {
+            for (id, live) in snapshot.members(&part_of, |live| !wanted.contains(&Arc::as_ptr(live))) {
                 if desired.position(&id).is_some() || desired.still_names(&id) {
                     continue;
                 }
@@ -356,42 +320,19 @@ impl Application {
     }
 }
 
-/// What is known of each scope.
-type Snapshots<'a> = BTreeMap<&'a Scope, Known<Snapshot>>;
-
 /// Puts what was found in the order of the document: what differs first, then in apply order.
-fn listed(desired: &Desired, found: &[Found], extras: &[ExtraMember]) -> Vec<Arc<ObjectComparison>> {
+fn listed(desired: &Desired, found: &[Arc<Found>], extras: &[ExtraMember]) -> Vec<Arc<ObjectComparison>> {
     let order = desired.order();
-    let members = found.iter().zip(&order.ranks).map(|(found, rank)| (Some(*rank), Arc::clone(&found.comparison)));
+    let members = order.applied.iter().filter_map(|index| found.get(*index)).map(|found| Arc::clone(&found.comparison));
+    let (synced, differing): (Vec<_>, Vec<_>) = members.partition(|object| object.state == ObjectState::Synced);
+    // What is not applied has no place in the order: gone from Git it stands first, a hook last.
     let extras = extras
         .iter()
-        .map(|extra| (None, Arc::new(compare::extra(&extra.id, &extra.resource.version, &extra.live, extra.prune))));
-    let hooks = desired.hooks.iter().map(|(manifest, annotation)| {
-        let rank = desired.position(&manifest.id).and_then(|index| order.ranks.get(index)).copied();
-        (rank, Arc::new(compare::hook(manifest, annotation)))
-    });
-    let mut listed: Vec<(Option<usize>, Arc<ObjectComparison>)> = members.chain(extras).chain(hooks).collect();
-    listed.sort_by(|(rank, object), (other_rank, other)| {
-        let group = |object: &ObjectComparison| (object.state == ObjectState::Synced, object.hook.is_some());
-        group(object)
-            .cmp(&group(other))
-            .then(rank.cmp(other_rank))
-            // Ranks are all different but for what is not applied.
-            .then_with(|| if rank.is_none() { object.id().cmp(&other.id()) } else { std::cmp::Ordering::Equal })
-    });
-    listed.into_iter().map(|(_, object)| object).collect()
-}
-
-struct Scopes {
-    all: BTreeSet<Scope>,
-    members: BTreeSet<Scope>,
-    /// Kinds of the inventory that the server does not list.
-    unserved: Vec<GroupKind>,
-}
-
-/// Returns a kind that is served: one that only this application's own CRD defines has no verbs, and is not served yet.
-fn served(resource: Option<&Resource>) -> Option<&Resource> {
-    resource.filter(|resource| !resource.verbs.is_empty())
+        .map(|extra| Arc::new(compare::extra(&extra.id, &extra.resource.version, &extra.live, extra.prune)));
+    let mut hooks: Vec<_> =
+        desired.hooks.iter().map(|(manifest, annotation)| Arc::new(compare::hook(manifest, annotation))).collect();
+    hooks.sort_by_cached_key(|hook| hook.id());
+    extras.chain(differing).chain(synced).chain(hooks).collect()
 }
 
 fn has_controller(body: &Value) -> bool {
@@ -440,6 +381,6 @@ impl Examined {
     }
     /// Returns what was found of a desired object.
     pub(in crate::engine) fn found(&self, id: &ObjectId) -> Option<&Found> {
-        self.found.get(self.desired.position(id)?)
+        self.found.get(self.desired.position(id)?).map(Arc::as_ref)
     }
 }

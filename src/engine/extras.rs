@@ -4,7 +4,7 @@ use super::{comparison::Extra, controllers, predict::created};
 use crate::{
     cluster::FIELD_MANAGER,
     merge::{Entry, FieldSet, Operation, Owner, Path, PathElement, Schemas, set_of},
-    object::{Mask, ObjectId, Pointer, holds_values, is_secret},
+    object::{Borrowed, Mask, ObjectId, Pointer, holds_values, is_secret},
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 /// Lists the extras of a live object. Not among them: fields of known controllers, status, and values that creating `desired` would have
 /// given (defaults). An entry that cannot be read has none.
 pub(in crate::engine) fn of(schemas: &Schemas, id: &ObjectId, live: &Value, desired: &Value) -> Vec<Extra> {
+    if !has_other_writers(live) {
+        return Vec::new();
+    }
     let Ok(entries) = Entry::read_all(live) else { return Vec::new() };
     let is_ours = |entry: &Entry| entry.manager == FIELD_MANAGER && entry.operation == Operation::Apply;
     let Some(wanted) = set_of(schemas, desired) else { return Vec::new() };
@@ -48,6 +51,23 @@ pub(in crate::engine) fn of(schemas: &Schemas, id: &ObjectId, live: &Value, desi
     let mut extras: Vec<Extra> = extras.into_values().collect();
     extras.sort_by(|a, b| a.manager.cmp(&b.manager));
     extras
+}
+
+/// Says whether anybody else has written more than the status, so that there may be extras at all. Most objects have one writer.
+pub(in crate::engine) fn may_have_any(live: &Borrowed<'_>) -> bool {
+    let entries = live.get("metadata").and_then(|metadata| metadata.get("managedFields"));
+    let Some(Borrowed::Array(entries)) = entries else { return false };
+    entries.iter().any(|entry| is_other_writer(|field| entry.get(field).and_then(Borrowed::as_str)))
+}
+
+fn has_other_writers(live: &Value) -> bool {
+    let entries = live.pointer("/metadata/managedFields").and_then(Value::as_array);
+    entries.into_iter().flatten().any(|entry| is_other_writer(|field| entry.get(field).and_then(Value::as_str)))
+}
+
+fn is_other_writer<'a>(field: impl Fn(&str) -> Option<&'a str>) -> bool {
+    let is_ours = field("manager") == Some(FIELD_MANAGER) && field("operation") == Some(Operation::Apply.as_str());
+    !is_ours && field("subresource") != Some("status")
 }
 
 /// Cuts a path at the first item of a list of which nothing is ours.

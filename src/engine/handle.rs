@@ -18,7 +18,7 @@ use super::{
 use crate::{
     config::{Config, Paths, nearest},
     git::CommitId,
-    object::{Manifest, PackedManifest},
+    object::{Manifest, ObjectId, PackedManifest},
     render::{self, Rendered},
 };
 use std::{
@@ -172,21 +172,25 @@ impl Engine {
         let application = self.application(application)?;
         let at = revision.map_or(At::Configured, |revision| At::Revision(revision.to_owned()));
         let source = application.source(&at, true).await?;
-        let session = application.session().await.ok();
-        let mut rendered = Rendered::clone(&*application.render(&source, session.as_ref()).await?);
-        if let Some(session) = &session {
-            let desired = application.desired(&source, session).await?;
+        let as_written = application.render(&source).await?;
+        let mut rendered = Rendered::clone(&as_written);
+        if let Ok(session) = application.session().await {
+            let desired = application.desired(&as_written, &session).await;
             let hooks = desired.hooks.iter().filter_map(|(manifest, _)| PackedManifest::new(manifest.clone()).ok());
             let placed = desired.objects.iter().map(|object| object.manifest.clone()).chain(hooks);
             rendered.manifests = placed.map(Arc::new).collect();
             rendered.issues.clone_from(&desired.issues);
         }
         let manifests = &rendered.manifests;
-        let providers: Vec<Manifest> =
-            manifests.iter().filter(|manifest| order::is_provider(&manifest.id)).map(|manifest| manifest.read()).collect();
-        let waves = manifests.iter().map(|manifest| (&manifest.id, order::wave(|key| manifest.treatment(key))));
-        let places = order::places(waves, &providers);
-        rendered.manifests.sort_by_cached_key(|manifest| places.get(&manifest.id).cloned());
+        let providers: Vec<Manifest> = manifests
+            .iter()
+            .filter(|manifest| order::is_provider(&manifest.id))
+            .map(|manifest| manifest.read())
+            .collect();
+        let objects: Vec<(&ObjectId, i32)> =
+            manifests.iter().map(|manifest| (&*manifest.id, order::wave(|key| manifest.treatment(key)))).collect();
+        let order = order::apply_order(&objects, &order::waves(&objects, &providers));
+        rendered.manifests = order.into_iter().map(|index| Arc::clone(&manifests[index])).collect();
         Ok(Arc::new(rendered))
     }
 

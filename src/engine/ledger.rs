@@ -26,7 +26,7 @@ const PAYLOADS_KEPT: usize = 8;
 pub(in crate::engine) struct Ledger {
     /// The inventory, if there is one.
     pub inventory: Option<Inventory>,
-    /// Records, newest first.
+    /// Records without their steps, newest first; only the newest says which record last applied each object.
     pub records: Vec<RecordHead>,
     /// The Lease, if there is one and it may be read.
     pub lease: Option<LeaseState>,
@@ -50,6 +50,15 @@ impl Ledger {
             stale_since: Some(lost.since),
             ..Self::default()
         }
+    }
+    /// Says whether two readings that were answered say the same.
+    fn says_the_same(&self, other: &Self) -> bool {
+        let Self { inventory, records, lease, problems, unanswered, stale_since, inventory_unreadable } = self;
+        (inventory, records, problems) == (&other.inventory, &other.records, &other.problems)
+            && (lease, stale_since, inventory_unreadable)
+                == (&other.lease, &other.stale_since, &other.inventory_unreadable)
+            && unanswered.is_none()
+            && other.unanswered.is_none()
     }
     fn problem(&mut self, what: &str, error: ClusterError) {
         self.problems.push(format!("{what} cannot be read: {error}"));
@@ -152,7 +161,7 @@ impl LedgerReader {
         }
         let (inventory, records, lease) = tokio::join!(
             Inventory::read(session, namespace, &self.application),
-            record::list(session, namespace, &self.application),
+            record::heads(session, namespace, &self.application),
             lease::peek(session, namespace, &self.application),
         );
         let mut ledger = Ledger::default();
@@ -165,7 +174,11 @@ impl LedgerReader {
             }
         }
         match records {
-            Ok(records) => ledger.records = records,
+            Ok(mut records) => {
+                // What became of each step is told while it happens; a large application's steps are megabytes.
+                records.iter_mut().for_each(|head| head.steps = Vec::new());
+                ledger.records = records;
+            }
             Err(ClusterError::NotFound { .. }) => {}
             Err(error) => ledger.problem("the records", error),
         }
@@ -176,22 +189,22 @@ impl LedgerReader {
             Err(lease::LeaseError::Cluster(error)) => ledger.problem("the Lease", error),
             Err(error) => ledger.problems.push(format!("the Lease cannot be read: {error}")),
         }
-        let ledger = Arc::new(ledger);
-        self.keep(&ledger);
-        ledger
+        self.keep(ledger)
     }
 
-    /// Keeps a reading; not one that lacks what the cluster may well have.
-    fn keep(&self, ledger: &Arc<Ledger>) {
+    /// Keeps a reading; not one that lacks what the cluster may well have. One that says the same as the last stays that one, so that
+    /// everybody sees that nothing moved.
+    fn keep(&self, ledger: Ledger) -> Arc<Ledger> {
         let mut latest = self.latest();
-        *latest = match &ledger.unanswered {
-            None => Latest { ledger: Some(Arc::clone(ledger)), read_at: Some(Instant::now()), failing_since: None },
-            Some(_) => Latest {
-                ledger: latest.ledger.take(),
-                read_at: None,
-                failing_since: latest.failing_since.or_else(|| Some(config::now())),
-            },
-        };
+        if ledger.unanswered.is_some() {
+            latest.read_at = None;
+            latest.failing_since.get_or_insert_with(config::now);
+            return Arc::new(ledger);
+        }
+        let known = latest.ledger.take().filter(|known| known.says_the_same(&ledger));
+        let ledger = known.unwrap_or_else(|| Arc::new(ledger));
+        *latest = Latest { ledger: Some(Arc::clone(&ledger)), read_at: Some(Instant::now()), failing_since: None };
+        ledger
     }
 
     /// As [`Self::read`] for what is only shown: while the cluster does not answer, the last reading that it gave, which says that it is old.
@@ -282,10 +295,10 @@ impl LedgerReader {
 mod tests {
     use super::*;
 
-    fn failed(error: ClusterError) -> Arc<Ledger> {
+    fn failed(error: ClusterError) -> Ledger {
         let mut ledger = Ledger::default();
         ledger.problem("the records", error);
-        Arc::new(ledger)
+        ledger
     }
 
     fn unreachable() -> ClusterError {
@@ -295,13 +308,12 @@ mod tests {
     #[test]
     fn a_reading_that_the_cluster_did_not_answer_is_neither_kept_nor_replaces_the_last_good_one() {
         let reader = LedgerReader::new("shop");
-        let good = Arc::new(Ledger::default());
-        reader.keep(&good);
+        let good = reader.keep(Ledger::default());
         assert!(reader.latest().read_at.is_some());
-        reader.keep(&failed(unreachable()));
+        reader.keep(failed(unreachable()));
         let since = reader.latest().failing_since;
         assert!(since.is_some());
-        reader.keep(&failed(unreachable()));
+        reader.keep(failed(unreachable()));
         let latest = reader.latest();
         assert!(latest.ledger.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, &good)));
         assert_eq!(
@@ -314,10 +326,18 @@ mod tests {
     #[test]
     fn a_refusal_is_an_answer_and_is_kept() {
         let reader = LedgerReader::new("shop");
-        let refused = failed(ClusterError::Forbidden { message: "may not list secrets".into() });
-        reader.keep(&refused);
+        let refused = reader.keep(failed(ClusterError::Forbidden { message: "may not list secrets".into() }));
         let latest = reader.latest();
         assert!(latest.ledger.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, &refused)) && latest.read_at.is_some());
         assert_eq!(refused.problems, ["the records cannot be read: may not list secrets"]);
+    }
+
+    #[test]
+    fn a_reading_that_says_the_same_is_the_same_one() {
+        let reader = LedgerReader::new("shop");
+        let first = reader.keep(Ledger::default());
+        assert!(Arc::ptr_eq(&first, &reader.keep(Ledger::default())));
+        let held = LeaseState { holder: Some("ana@host".into()), renewed: None };
+        assert!(!Arc::ptr_eq(&first, &reader.keep(Ledger { lease: Some(held), ..Ledger::default() })));
     }
 }

@@ -1,8 +1,7 @@
 //! In which order objects are applied: phase, wave, kind rank, name; and which objects are hooks.
 
-use crate::object::{GroupKind, Manifest, ObjectId};
+use crate::object::{Manifest, ObjectId};
 use serde_json::Value;
-use std::collections::BTreeMap;
 
 /// Kinds whose objects others need, in order; everything else comes after them, webhook configurations last.
 /// The order is Argo CD's, which users' repositories rely on.
@@ -52,17 +51,16 @@ pub(in crate::engine) struct Place {
     pub id: ObjectId,
 }
 
-/// Returns the rank of a kind: lower goes first.
-pub(in crate::engine) fn kind_rank(kind: &GroupKind) -> usize {
+/// Returns the rank of an object's kind: lower goes first.
+pub(in crate::engine) fn kind_rank(id: &ObjectId) -> usize {
     // Another group's kind of the same name is a custom resource like any other.
-    let built_in = !kind.group.contains('.') || kind.group.ends_with(".k8s.io");
+    let built_in = !id.group.contains('.') || id.group.ends_with(".k8s.io");
     if !built_in {
         return KIND_ORDER.len();
     }
-    let kind = kind.kind.as_str();
-    match LAST.iter().position(|last| *last == kind) {
+    match LAST.iter().position(|last| *last == id.kind) {
         Some(position) => KIND_ORDER.len() + 1 + position,
-        None => KIND_ORDER.iter().position(|known| *known == kind).unwrap_or(KIND_ORDER.len()),
+        None => KIND_ORDER.iter().position(|known| *known == id.kind).unwrap_or(KIND_ORDER.len()),
     }
 }
 
@@ -109,29 +107,26 @@ pub(in crate::engine) fn keeps_itself(live: &Value) -> Option<&'static str> {
     }
 }
 
-/// Puts objects into apply order. A Namespace or CRD goes before the first object that needs it, whatever its own wave says.
-/// `objects` come with their waves, `providers` are the Namespaces and CRDs among them.
-pub(in crate::engine) fn places<'a>(
-    objects: impl IntoIterator<Item = (&'a ObjectId, i32)> + Clone,
-    providers: &[Manifest],
-) -> BTreeMap<ObjectId, Place> {
-    let mut places: BTreeMap<ObjectId, Place> = objects
-        .clone()
-        .into_iter()
-        .map(|(id, wave)| (id.clone(), Place { wave, rank: kind_rank(&id.group_kind()), id: id.clone() }))
-        .collect();
-    let needed_by = |provider: &Manifest| {
-        let users = objects.clone().into_iter().filter(|(id, _)| **id != provider.id && needs(id, provider));
-        users.map(|(_, wave)| wave).min()
-    };
-    let earlier: Vec<(ObjectId, i32)> =
-        providers.iter().filter_map(|provider| Some((provider.id.clone(), needed_by(provider)?))).collect();
-    for (id, wave) in earlier {
-        if let Some(place) = places.get_mut(&id) {
-            place.wave = place.wave.min(wave);
+/// Returns the wave in which each object is applied. A Namespace or CRD goes before the first object that needs it, whatever its own
+/// wave says. `objects` come with their waves, `providers` are the Namespaces and CRDs among them.
+pub(in crate::engine) fn waves(objects: &[(&ObjectId, i32)], providers: &[Manifest]) -> Vec<i32> {
+    let mut waves: Vec<i32> = objects.iter().map(|(_, wave)| *wave).collect();
+    for provider in providers {
+        let users = objects.iter().filter(|(id, _)| **id != provider.id && needs(id, provider));
+        let needed = users.map(|(_, wave)| *wave).min();
+        if let (Some(at), Some(needed)) = (objects.iter().position(|(id, _)| **id == provider.id), needed) {
+            waves[at] = waves[at].min(needed);
         }
     }
-    places
+    waves
+}
+
+/// Returns the indices of objects in apply order: by wave, kind, and identity, so that the order is total.
+pub(in crate::engine) fn apply_order(objects: &[(&ObjectId, i32)], waves: &[i32]) -> Vec<usize> {
+    let places: Vec<(i32, usize)> = objects.iter().zip(waves).map(|((id, _), wave)| (*wave, kind_rank(id))).collect();
+    let mut order: Vec<usize> = (0..objects.len()).collect();
+    order.sort_by(|a, b| places[*a].cmp(&places[*b]).then_with(|| objects[*a].0.cmp(objects[*b].0)));
+    order
 }
 
 /// Says whether other objects may need this one.
@@ -171,10 +166,10 @@ mod tests {
 
     fn ordered(manifests: &[Manifest]) -> Vec<String> {
         let providers: Vec<Manifest> = manifests.iter().filter(|manifest| is_provider(&manifest.id)).cloned().collect();
-        let objects = manifests.iter().map(|manifest| (&manifest.id, wave(|key| manifest.annotation(key))));
-        let mut places: Vec<Place> = places(objects, &providers).into_values().collect();
-        places.sort();
-        places.into_iter().map(|place| place.id.to_string()).collect()
+        let objects: Vec<(&ObjectId, i32)> =
+            manifests.iter().map(|manifest| (&manifest.id, wave(|key| manifest.annotation(key)))).collect();
+        let order = apply_order(&objects, &waves(&objects, &providers));
+        order.into_iter().map(|index| objects[index].0.to_string()).collect()
     }
 
     #[test]
@@ -189,7 +184,10 @@ mod tests {
 
     #[test]
     fn webhook_configurations_go_last_and_unknown_kinds_after_known_ones() {
-        let rank = |group: &str, kind: &str| kind_rank(&GroupKind { group: group.into(), kind: kind.into() });
+        let rank = |group: &str, kind: &str| {
+            let (group, kind) = (group.into(), kind.into());
+            kind_rank(&ObjectId { group, kind, namespace: None, name: "a".into() })
+        };
         let thing = rank("x.io", "Thing");
         assert!(rank("admissionregistration.k8s.io", "ValidatingWebhookConfiguration") > thing);
         assert!(thing > rank("apiregistration.k8s.io", "APIService"));

@@ -72,9 +72,9 @@ impl Application {
             let id = &object.manifest.id;
             let Some(compared) = compared.get(id) else { continue };
             match compared.action {
-                _ if !chosen(id) => left_out.push(id.clone()),
-                Action::None if compared.state == ObjectState::Unknown => left_out.push(id.clone()),
-                Action::None => unchanged.push(id.clone()),
+                _ if !chosen(id) => left_out.push(ObjectId::clone(id)),
+                Action::None if compared.state == ObjectState::Unknown => left_out.push(ObjectId::clone(id)),
+                Action::None => unchanged.push(ObjectId::clone(id)),
                 action => {
                     if let Some(step) = bound_step(object, action, &examined) {
                         steps.push(step);
@@ -121,7 +121,7 @@ impl Application {
             .iter()
             .zip(&examined.found)
             .filter(|(object, _)| object.resource.is_ok())
-            .map(|(object, found)| (object.manifest.id.clone(), found.body(object)))
+            .map(|(object, found)| (ObjectId::clone(&object.manifest.id), found.body(object)))
             .collect();
         let options = json!({
             "renderer": examined.desired.rendered.renderer,
@@ -219,7 +219,7 @@ impl Application {
 }
 
 fn bound_step(object: &DesiredObject, action: Action, examined: &Examined) -> Option<BoundStep> {
-    let id = object.manifest.id.clone();
+    let id = ObjectId::clone(&object.manifest.id);
     let resource = Resource::clone(object.resource.as_ref().ok()?);
     let found = examined.found(&id)?;
     let live = found.mark(object);
@@ -236,7 +236,7 @@ fn prune_step(id: &ObjectId, resource: &Resource, live: &crate::cluster::LiveObj
         action: Action::Prune,
         place: super::order::Place {
             wave: super::order::wave_of(&live.body),
-            rank: super::order::kind_rank(&id.group_kind()),
+            rank: super::order::kind_rank(id),
             id: id.clone(),
         },
         body: Value::Null,

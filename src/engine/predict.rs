@@ -8,7 +8,7 @@ use crate::{
         Applied, ApplyRequest, ClusterError, Conflict, FIELD_MANAGER, LiveObject, Resource, Session, masked_words,
     },
     merge::{self, Outcome, Schemas, defaults, merge},
-    object::{Packed, canonical_json, sha256_hex},
+    object::{ObjectId, Packed, canonical_json, sha256_hex},
 };
 use serde_json::Value;
 use std::{
@@ -203,7 +203,7 @@ impl Predictions {
         };
         let mut request = ApplyRequest {
             resource: Resource::clone(resource),
-            id: question.desired.manifest.id.clone(),
+            id: ObjectId::clone(&question.desired.manifest.id),
             body: question.body.clone(),
             force: false,
             dry_run: true,

@@ -4,20 +4,20 @@ use super::{
     application::Application,
     approval::LiveMark,
     bounded::bounded,
-    compare::{self, Live, Seen},
+    compare::{self, Live},
     comparison::{Action, ObjectComparison},
     desired::{Desired, DesiredObject},
     examine::Look,
     fleet::Work,
-    ignore::{IgnoreRules, LeftAlone},
+    ignore::LeftAlone,
+    judge::{Judge, Judged, Judging, attributed, failed},
     ledger::Ledger,
-    predict::{Answer, Predicted, Predictions, Question, foresee},
+    predict::Predicted,
 };
 use crate::{
     cluster::Session,
-    config::Extras,
-    merge::{Schemas, changes},
-    object::{Manifest, ObjectId, Origin, Packed, join_api_version},
+    merge::Schemas,
+    object::{ObjectId, join_api_version},
 };
 use futures::{FutureExt, StreamExt};
 use serde_json::Value;
@@ -48,9 +48,10 @@ pub(in crate::engine) struct Found {
 }
 
 /// What was found of one object, and the record that says what was applied of it.
+#[derive(Clone)]
 struct Kept {
-    found: Found,
-    base: Option<String>,
+    found: Arc<Found>,
+    base: Option<Arc<str>>,
 }
 
 /// What was found of the objects of one application on one cluster.
@@ -60,6 +61,8 @@ pub(in crate::engine) struct Results {
     epoch: String,
     /// The objects that were looked at.
     desired: Arc<Desired>,
+    /// What the cluster remembered of the application.
+    ledger: Arc<Ledger>,
     /// What was found of each, in their order; none: it may be found out the next time.
     kept: Vec<Option<Kept>>,
 }
@@ -84,48 +87,61 @@ impl Found {
 }
 
 impl Results {
+    /// Returns what was found of an object of which nothing at all has moved. This is what most objects are asked most of the time.
+    fn untouched(
+        &self,
+        epoch: &str,
+        desired: &Desired,
+        ledger: &Arc<Ledger>,
+        index: usize,
+        live: &Live,
+    ) -> Option<&Kept> {
+        let object = desired.objects.get(index)?;
+        let is_same =
+            |before: &usize| self.desired.objects.get(*before).is_some_and(|known| Arc::ptr_eq(known, object));
+        let before =
+            Some(index).filter(is_same).or_else(|| self.desired.position(&object.manifest.id).filter(is_same))?;
+        let kept = self.kept.get(before)?.as_ref()?;
+        (self.epoch == epoch && Arc::ptr_eq(&self.ledger, ledger) && kept.found.live.is_identical(live)).then_some(kept)
+    }
     /// Returns what is still true of an object.
-    fn of(&self, epoch: &str, desired: &Arc<Desired>, index: usize, live: &Live, base: Option<&str>) -> Option<Found> {
+    fn of(&self, epoch: &str, desired: &Desired, index: usize, live: &Live, base: Option<&str>) -> Option<Found> {
         if self.epoch != epoch {
             return None;
         }
         let object = desired.objects.get(index)?;
-        let before = match Arc::ptr_eq(&self.desired, desired) {
-            true => index,
-            false => self.desired.position(&object.manifest.id)?,
-        };
+        let before = self.desired.position(&object.manifest.id)?;
         let kept = self.kept.get(before)?.as_ref()?;
         if !self.desired.objects.get(before)?.manifest.same_body(&object.manifest) || kept.base.as_deref() != base {
             return None;
         }
         let comparison = compare::refreshed(&kept.found.comparison, object, &kept.found.live, live)?;
-        Some(Found { comparison, live: live.clone(), ..kept.found.clone() })
+        Some(Found { comparison, live: live.clone(), ..Found::clone(&kept.found) })
     }
     /// Keeps what was found.
-    fn keep(&mut self, epoch: &str, desired: &Arc<Desired>, bases: Vec<Option<String>>, found: &[Found]) {
-        let kept = found.iter().zip(bases).map(|(found, base)| {
-            let is_known = !matches!(&found.predicted, Some(Predicted::Estimated(..) | Predicted::Failed(_)));
-            is_known.then(|| Kept { found: found.clone(), base })
+    fn keep(&mut self, epoch: &str, desired: &Arc<Desired>, ledger: &Arc<Ledger>, found: &[Kept]) {
+        let kept = found.iter().map(|kept| {
+            let is_known = !matches!(&kept.found.predicted, Some(Predicted::Estimated(..) | Predicted::Failed(_)));
+            is_known.then(|| kept.clone())
         });
-        *self = Self { epoch: epoch.to_owned(), desired: Arc::clone(desired), kept: kept.collect() };
+        let (desired, ledger) = (Arc::clone(desired), Arc::clone(ledger));
+        *self = Self { epoch: epoch.to_owned(), desired, ledger, kept: kept.collect() };
     }
 }
 
-/// A live object with what applying would make of it, where the two differ: it waits for its base.
-struct Differing {
-    index: usize,
-    live: Live,
-    body: Packed,
-    after: Packed,
-    predicted: Predicted,
-    left_alone: Option<Arc<LeftAlone>>,
-    blocked: Option<String>,
-}
+/// Names of records: thousands of objects were applied by a handful of them.
+#[derive(Default)]
+struct Names(Vec<Arc<str>>);
 
-/// What became of one object's prediction.
-enum Judged {
-    Done(usize, Found),
-    Differs(Differing),
+impl Names {
+    fn shared(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.0.iter().find(|known| ***known == *name) {
+            return Arc::clone(known);
+        }
+        let name: Arc<str> = name.into();
+        self.0.push(Arc::clone(&name));
+        name
+    }
 }
 
 impl Application {
@@ -135,59 +151,63 @@ impl Application {
         &self,
         desired: &Arc<Desired>,
         live: Vec<Live>,
-        ledger: &Ledger,
+        ledger: &Arc<Ledger>,
         session: &Session,
         look: Look,
         keep: bool,
-    ) -> Vec<Found> {
+    ) -> Vec<Arc<Found>> {
         let epoch = format!("{} {}", session.cluster_id(), *session.schema_epoch().borrow());
-        let bases: Vec<Option<String>> = desired
-            .objects
-            .iter()
-            .map(|object| ledger.applied_by(&object.manifest.id).map(|head| head.name.clone()))
-            .collect();
-        let mut found: Vec<Option<Found>> = {
+        let mut bases: Vec<Option<Arc<str>>> = vec![None; live.len()];
+        let mut found: Vec<Option<Arc<Found>>> = vec![None; live.len()];
+        let mut names = Names::default();
+        {
             let results = self.results();
-            let objects = live.iter().zip(&bases).enumerate();
-            objects
-                .map(|(index, (live, base))| {
-                    // What a plan would change, the server is asked about.
-                    let known = results.of(&epoch, desired, index, live, base.as_deref())?;
-                    (!look.verify || known.comparison.action == Action::None).then_some(known)
-                })
-                .collect()
-        };
+            // What a plan would change, the server is asked about.
+            let is_enough = |found: &Found| !look.verify || found.comparison.action == Action::None;
+            for (index, live) in live.iter().enumerate() {
+                if let Some(kept) = results.untouched(&epoch, desired, ledger, index, live) {
+                    bases[index].clone_from(&kept.base);
+                    found[index] = Some(Arc::clone(&kept.found)).filter(|found| is_enough(found));
+                } else {
+                    let applied_by = ledger.applied_by(&desired.objects[index].manifest.id);
+                    bases[index] = applied_by.map(|head| names.shared(&head.name));
+                    let known = results.of(&epoch, desired, index, live, bases[index].as_deref());
+                    found[index] = known.filter(|found| is_enough(found)).map(Arc::new);
+                }
+            }
+        }
         let missing: Vec<usize> = (0..found.len()).filter(|index| found[*index].is_none()).collect();
         let mut differing = Vec::new();
         let schemas = self.schemas(desired, &missing, session).await;
-        for judged in self.judge(desired, &live, &missing, session, &schemas, look).await {
+        for judged in self.judge(desired, &live, &bases, &missing, session, &schemas, look).await {
             match judged {
-                Judged::Done(index, done) => found[index] = Some(done),
+                Judged::Done(index, done) => found[index] = Some(Arc::new(done)),
                 Judged::Differs(waits) => differing.push(waits),
             }
         }
         let mut complete = true;
         if !differing.is_empty() {
             let ids: BTreeSet<ObjectId> =
-                differing.iter().map(|waits| desired.objects[waits.index].manifest.id.clone()).collect();
+                differing.iter().map(|waits| ObjectId::clone(&desired.objects[waits.index].manifest.id)).collect();
             let known = self.bases(ledger, session, &ids).await;
             for waits in differing {
                 let index = waits.index;
                 let id = &desired.objects[index].manifest.id;
                 complete &= known.contains_key(id) || bases[index].is_none();
                 let base = known.get(id);
-                found[index] = Some(attributed(&desired.objects[index], waits, base, &schemas, self.section.extras));
+                let attributed = attributed(&desired.objects[index], waits, base, &schemas, self.section.extras);
+                found[index] = Some(Arc::new(attributed));
             }
         }
-        let found: Vec<Found> = found
-            .into_iter()
-            .enumerate()
-            .map(|(index, found)| found.unwrap_or_else(|| failed(&desired.objects[index], &live[index], &schemas)))
-            .collect();
+        let found = found.into_iter().zip(bases).enumerate().map(|(index, (found, base))| {
+            let failed = || Arc::new(failed(&desired.objects[index], &live[index], &schemas));
+            Kept { found: found.unwrap_or_else(failed), base }
+        });
+        let found: Vec<Kept> = found.collect();
         if keep && complete && !look.verify {
-            self.results().keep(&epoch, desired, bases, &found);
+            self.results().keep(&epoch, desired, ledger, &found);
         }
-        found
+        found.into_iter().map(|kept| kept.found).collect()
     }
 
     /// Returns the schemas of these objects' kinds. Where they cannot be had the server is asked about each object.
@@ -210,6 +230,7 @@ impl Application {
         &self,
         desired: &Arc<Desired>,
         live: &[Live],
+        bases: &[Option<Arc<str>>],
         missing: &[usize],
         session: &Session,
         schemas: &Arc<Schemas>,
@@ -231,7 +252,8 @@ impl Application {
                 .map(|index| {
                     let object = Arc::clone(&desired.objects[*index]);
                     let askable = !object.needs.iter().any(absent);
-                    Judging { index: *index, object, live: live[*index].clone(), askable }
+                    let recorded = bases[*index].is_some();
+                    Judging { index: *index, object, live: live[*index].clone(), askable, recorded }
                 })
                 .collect();
             let judge = Arc::new(Judge {
@@ -283,187 +305,6 @@ impl Application {
             })
             .await
     }
-}
-
-/// One object that is to be judged.
-struct Judging {
-    index: usize,
-    object: Arc<DesiredObject>,
-    live: Live,
-    /// What it needs is there, so the server can answer about it.
-    askable: bool,
-}
-
-/// What objects are judged by.
-struct Judge {
-    session: Session,
-    predictions: Arc<Predictions>,
-    schemas: Arc<Schemas>,
-    rules: Arc<IgnoreRules>,
-    extras: Extras,
-    /// The server is asked about everything that applying would change.
-    verify: bool,
-    /// It is asked even where it has answered before.
-    anew: bool,
-    /// Why it cannot be asked.
-    lost: Option<String>,
-}
-
-impl Judge {
-    async fn one(&self, judging: Judging) -> Judged {
-        let manifest = &judging.object.manifest;
-        let known = match &judging.live {
-            Live::Present(known) if judging.object.resource.is_ok() => known,
-            Live::Absent if judging.object.resource.is_ok() && self.verify && judging.askable => {
-                let body = manifest.body();
-                let question = Question { desired: &judging.object, body: &body, whole: true, live: None };
-                let foreseen = foresee(&self.schemas, &body, None).ok();
-                let answer = self.predictions.ask(&self.session, question, foreseen).await;
-                return self.done(&judging, &Value::Null, Some(answer.predicted), None, None);
-            }
-            _ => return self.done(&judging, &Value::Null, None, None, None),
-        };
-        let live = match known.read() {
-            Ok(live) => live,
-            Err(error) => {
-                return self.done(&judging, &Value::Null, Some(Predicted::Refused(error.to_string())), None, None);
-            }
-        };
-        let git = manifest.body();
-        let mut left_alone = None;
-        if self.rules.concern(&manifest.id) {
-            match self.rules.leave_alone(&manifest.id, &self.schemas, &live.body, &git) {
-                Ok(left) => left_alone = Some(Arc::new(left)),
-                Err(reason) => return self.done(&judging, &live.body, Some(Predicted::Failed(reason)), None, None),
-            }
-        }
-        let payload = left_alone.as_ref().map(|left| left.payload());
-        let question = Question {
-            desired: &judging.object,
-            body: payload.as_ref().unwrap_or(&git),
-            whole: payload.is_none(),
-            live: Some(&live),
-        };
-        let answer = self.answer(question, &live.body).await;
-        let blocked = match (&left_alone, &answer.after) {
-            (Some(left), Some(after)) => left.moved(&live.body, after),
-            _ => None,
-        };
-        match answer.after.filter(|after| !changes(&live.body, after).is_empty()) {
-            None => self.done(&judging, &live.body, Some(answer.predicted), left_alone, blocked),
-            Some(after) => Judged::Differs(Differing {
-                index: judging.index,
-                body: known.packed().clone(),
-                after: Packed::value(&after),
-                predicted: answer.predicted,
-                live: judging.live,
-                left_alone,
-                blocked,
-            }),
-        }
-    }
-
-    /// Finds out what applying would give: what the server said if it still holds, what is foreseen, and where that cannot be, or where
-    /// a plan would change something, the server's word.
-    async fn answer(&self, question: Question<'_>, live: &Value) -> Answer {
-        if !self.anew
-            && let Some(answer) = self.predictions.remembered(question)
-        {
-            return answer;
-        }
-        let foreseen = foresee(&self.schemas, question.body, Some(live));
-        match foreseen {
-            Ok(answer) if self.lost.is_some() => answer,
-            Err(_) if let Some(lost) = &self.lost => Answer::of(Predicted::Failed(lost.clone())),
-            Ok(answer) if !self.verify || !is_news(&answer, live) => answer,
-            Ok(answer) => self.predictions.ask(&self.session, question, Some(answer)).await,
-            Err(_) => self.predictions.ask(&self.session, question, None).await,
-        }
-    }
-
-    fn done(
-        &self,
-        judging: &Judging,
-        body: &Value,
-        predicted: Option<Predicted>,
-        left_alone: Option<Arc<LeftAlone>>,
-        blocked: Option<String>,
-    ) -> Judged {
-        let comparison = Arc::new(compare::object(Seen {
-            desired: &judging.object,
-            manifest: &judging.object.manifest.body(),
-            live: &judging.live,
-            body,
-            predicted: predicted.as_ref(),
-            after: None,
-            base: None,
-            schemas: &self.schemas,
-            extras: self.extras,
-        }));
-        Judged::Done(judging.index, Found { comparison, live: judging.live.clone(), predicted, left_alone, blocked })
-    }
-}
-
-/// Says whether an answer is worth the server's word: something would change, or be refused.
-fn is_news(answer: &Answer, live: &Value) -> bool {
-    answer.predicted.terms().is_none() || answer.after.as_ref().is_some_and(|after| !changes(live, after).is_empty())
-}
-
-/// What is said of an object whose comparison came to a bad end.
-fn failed(object: &DesiredObject, live: &Live, schemas: &Schemas) -> Found {
-    let predicted = Predicted::Failed("internal error in its comparison; the log has more".into());
-    let comparison = compare::object(Seen {
-        desired: object,
-        manifest: &Value::Null,
-        live,
-        body: &Value::Null,
-        predicted: Some(&predicted),
-        after: None,
-        base: None,
-        schemas,
-        extras: Extras::Hide,
-    });
-    Found {
-        comparison: Arc::new(comparison),
-        live: live.clone(),
-        predicted: Some(predicted),
-        left_alone: None,
-        blocked: None,
-    }
-}
-
-/// Says where the changes of an object come from.
-fn attributed(
-    object: &DesiredObject,
-    waits: Differing,
-    base: Option<&Value>,
-    schemas: &Schemas,
-    extras: Extras,
-) -> Found {
-    // Both were read or written a moment ago.
-    let (body, after) = (waits.body.read().unwrap_or_default(), waits.after.read().unwrap_or_default());
-    let last_applied = base.is_none().then(|| last_applied(&body)).flatten();
-    let comparison = compare::object(Seen {
-        desired: object,
-        manifest: &object.manifest.body(),
-        live: &waits.live,
-        body: &body,
-        predicted: Some(&waits.predicted),
-        after: Some(&after),
-        base: base.or(last_applied.as_ref()),
-        schemas,
-        extras,
-    });
-    let Differing { live, predicted, left_alone, blocked, .. } = waits;
-    Found { comparison: Arc::new(comparison), live, predicted: Some(predicted), left_alone, blocked }
-}
-
-/// What `kubectl apply` says it applied last, read as a manifest of Git is.
-fn last_applied(live: &Value) -> Option<Value> {
-    let text =
-        live.pointer("/metadata/annotations")?.get("kubectl.kubernetes.io/last-applied-configuration")?.as_str()?;
-    let manifest = Manifest::new(serde_json::from_str(text).ok()?, Origin::default()).ok()?;
-    Some(manifest.body)
 }
 
 #[cfg(test)]

@@ -43,8 +43,9 @@ pub(in crate::engine) async fn follow(application: Arc<Application>, stop: Cance
 pub(in crate::engine) async fn claim_once(application: Arc<Application>) {
     let claimed = async {
         let source = application.source(&At::Configured, true).await?;
+        let rendered = application.render(&source).await?;
         let session = application.session().await?;
-        let desired = application.desired(&source, &session).await?;
+        let desired = application.desired(&rendered, &session).await;
         Ok::<_, EngineError>((session.cluster_id().to_owned(), desired.ids()))
     };
     match claimed.await {
@@ -128,12 +129,15 @@ async fn kinds_may_have_moved(application: &Application, moved: &LiveChanges) {
 pub(in crate::engine) async fn compare(application: &Application) {
     let quiet = application.is_syncing();
     let look = Look { fresh: !application.follow, show: !quiet, prune: application.section.prune, ..Look::default() };
+    let began = Instant::now();
     let examined = application.examine(&At::Configured, look).await;
     let now = config::now();
     let idle = !application.is_syncing();
     let name = application.section.name.clone();
     match examined {
         Ok(examined) => {
+            let (objects, milliseconds) = (examined.comparison.objects.len(), began.elapsed().as_secs_f64() * 1e3);
+            tracing::debug!(application = name, objects, milliseconds, "compared");
             let last_sync = examined.ledger.last_sync();
             let comparison = Arc::new(examined.comparison);
             let hub = application.hub.clone();

@@ -10,6 +10,7 @@
 //! schema    what a kind is            path, field_set   names of fields, sets of them (FieldsV1)
 //! typed     values seen through it    entry, conflict   who owns which
 //! apply     the algorithm             defaults          what the server does afterwards
+//! settled   whether there is anything to do at all
 //! changes, alignment, ownership       what differs, and who owns it
 //! ```
 
@@ -26,6 +27,7 @@ mod locate;
 mod ownership;
 mod path;
 pub mod schema;
+mod settled;
 mod typed;
 mod value;
 
@@ -40,6 +42,7 @@ pub use locate::{path_of, set_of};
 pub use ownership::{Owner, Ownership, owned_by, owners};
 pub use path::{Path, PathElement};
 pub use schema::{Schema, Schemas};
+pub use settled::is_settled;
 pub use typed::TypedError;
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! An object as Git says it should be, with the place it came from.
 
-use super::{Dictionary, ObjectId, Packed, split_api_version};
+use super::{Borrowed, Dictionary, ObjectId, Packed, split_api_version};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 /// Where a manifest came from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -35,12 +35,12 @@ pub struct Manifest {
 /// body is added when it is read.
 #[derive(Clone, Debug)]
 pub struct PackedManifest {
-    /// Identity.
-    pub id: ObjectId,
+    /// Identity, shared by all that know the object by it.
+    pub id: Arc<ObjectId>,
     /// Version of the API it is written in.
     pub version: String,
     /// Where it came from.
-    pub origin: Origin,
+    pub origin: Arc<Origin>,
     /// The annotations that say how it is to be treated, by key; most manifests have none.
     annotations: Option<Arc<BTreeMap<String, String>>>,
     placement: Option<Placement>,
@@ -84,20 +84,19 @@ impl PackedManifest {
         let mut hash = [0; HASH];
         hash.copy_from_slice(&Sha256::digest(&text)[..HASH]);
         let body = Packed::text(text.as_bytes(), dictionary);
+        let (id, origin) = (Arc::new(id), Arc::new(origin));
         Ok(Self { id, version, origin, annotations, placement: None, body, hash })
     }
     /// Returns the object in a namespace, or in none for a cluster-scoped kind, and with a label where one is given.
     pub fn placed(&self, namespace: Option<&str>, label: Option<&Arc<Label>>) -> Self {
-        let id = ObjectId {
-            group: self.id.group.clone(),
-            kind: self.id.kind.clone(),
-            namespace: namespace.map(str::to_owned),
-            name: self.id.name.clone(),
+        let id = match self.id.namespace.as_deref() == namespace {
+            true => Arc::clone(&self.id),
+            false => Arc::new(ObjectId { namespace: namespace.map(str::to_owned), ..ObjectId::clone(&self.id) }),
         };
         Self {
             id,
             version: self.version.clone(),
-            origin: self.origin.clone(),
+            origin: Arc::clone(&self.origin),
             annotations: self.annotations.clone(),
             placement: Some(Placement { label: label.cloned() }),
             body: self.body.clone(),
@@ -116,9 +115,29 @@ impl PackedManifest {
         }
         body
     }
+    /// Returns the text of its body without what placing adds: see [`PackedManifest::borrowed`].
+    pub fn json(&self) -> Cow<'_, [u8]> {
+        self.body.json().unwrap_or_default()
+    }
+    /// Reads its body out of [`PackedManifest::json`].
+    pub fn borrowed<'a>(&'a self, json: &'a [u8]) -> Option<Borrowed<'a>> {
+        let mut body = Borrowed::read(json)?;
+        if let Some(placement) = &self.placement {
+            let metadata = body.mapping("metadata")?;
+            match &self.id.namespace {
+                Some(namespace) => metadata.set("namespace", Borrowed::String(namespace.into())),
+                None => metadata.remove("namespace"),
+            }
+            if let Some(label) = &placement.label {
+                metadata.mapping("labels")?.set(&label.0, Borrowed::String((&label.1).into()));
+            }
+        }
+        Some(body)
+    }
     /// Reads the whole of it.
     pub fn read(&self) -> Manifest {
-        Manifest { id: self.id.clone(), version: self.version.clone(), body: self.body(), origin: self.origin.clone() }
+        let (id, origin) = (ObjectId::clone(&self.id), Origin::clone(&self.origin));
+        Manifest { id, version: self.version.clone(), body: self.body(), origin }
     }
     /// Says whether the other has the same body.
     pub fn same_body(&self, other: &Self) -> bool {
@@ -332,15 +351,26 @@ mod tests {
         assert_eq!(none.id.to_string(), "Namespace/n");
         assert_eq!(none.body()["metadata"], json!({"name": "n", "labels": {"part-of": "set-1"}}));
         let other = packed.placed(Some("x"), None);
-        assert_eq!((other.id.to_string(), other.read().body["metadata"]["namespace"].clone()), ("Namespace/x/n".into(), json!("x")));
+        assert_eq!(
+            (other.id.to_string(), other.read().body["metadata"]["namespace"].clone()),
+            ("Namespace/x/n".into(), json!("x"))
+        );
+        for placed in [&packed, &none, &other] {
+            assert_eq!(placed.borrowed(&placed.json()).unwrap().to_value(), placed.body());
+        }
         assert!(none.same_body(&packed.placed(None, Some(&label))));
-        assert!(!none.same_body(&other) && !none.same_body(&packed) && !other.same_body(&packed.placed(Some("x"), Some(&label))));
+        assert!(
+            !none.same_body(&other)
+                && !none.same_body(&packed)
+                && !other.same_body(&packed.placed(Some("x"), Some(&label)))
+        );
     }
 
     #[test]
     fn annotations_that_say_how_to_treat_an_object_are_known_without_reading_it() {
         let annotations = json!({"argocd.argoproj.io/sync-wave": "3", "driftdeck.dev/hook": "PreSync", "checksum/config": "x", "helm.sh/hook": 1});
-        let body = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "annotations": annotations}});
+        let body =
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "annotations": annotations}});
         let packed = PackedManifest::new(Manifest::new(body, Origin::default()).unwrap()).unwrap();
         assert_eq!(packed.treatment("argocd.argoproj.io/sync-wave"), Some("3"));
         assert_eq!(packed.treatment("driftdeck.dev/hook"), Some("PreSync"));

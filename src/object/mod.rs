@@ -3,6 +3,7 @@
 //!
 //! See [`Manifest`] for the entry point.
 
+mod borrowed;
 mod canonical;
 mod clean;
 mod identity;
@@ -15,6 +16,7 @@ mod secret;
 mod source;
 mod yaml;
 
+pub use borrowed::Borrowed;
 pub use canonical::{canonical_json, sha256_hex};
 pub use clean::clean;
 pub use identity::{GroupKind, IdentityError, ObjectId, join_api_version, split_api_version};

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 use std::{
+    borrow::Cow,
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -77,8 +78,15 @@ impl Packed {
     /// # Errors
     /// [`Unreadable`] for a document that is nested too deeply.
     pub fn read(&self) -> Result<Value, Unreadable> {
+        serde_json::from_slice(&self.json()?).map_err(|_| Unreadable)
+    }
+    /// Returns its text.
+    ///
+    /// # Errors
+    /// [`Unreadable`] where memory is short.
+    pub fn json(&self) -> Result<Cow<'_, [u8]>, Unreadable> {
         if !self.bytes.starts_with(&ZSTD_MAGIC) {
-            return serde_json::from_slice(&self.bytes).map_err(|_| Unreadable);
+            return Ok(Cow::Borrowed(&self.bytes));
         }
         let mut context = take(&DECOMPRESSING).unwrap_or_else(DCtx::create);
         let mut json = Vec::with_capacity(self.length);
@@ -87,7 +95,7 @@ impl Packed {
             None => context.decompress(&mut json, &self.bytes),
         };
         give(&DECOMPRESSING, context);
-        done.ok().and_then(|_| serde_json::from_slice(&json).ok()).ok_or(Unreadable)
+        done.map(|_| Cow::Owned(json)).map_err(|_| Unreadable)
     }
     /// Returns what it was packed with.
     pub fn dictionary(&self) -> Option<&Arc<Dictionary>> {

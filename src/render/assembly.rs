@@ -1,9 +1,10 @@
 //! Documents become manifests: lists are flattened, what is no manifest becomes an issue, and no identity is there twice.
 
-use crate::object::{Dictionary, Document, Issue, Manifest, ManifestError, ObjectId, Origin, PackedManifest, clean};
+use crate::object::{Dictionary, Document, Issue, Manifest, ManifestError, Origin, PackedManifest, clean};
 use serde_json::Value;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
+    hash::{Hash, Hasher},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -112,7 +113,24 @@ impl Reader<'_> {
 pub(super) struct Assembly {
     pub(super) manifests: Vec<Arc<PackedManifest>>,
     pub(super) issues: Vec<Issue>,
-    first: HashMap<ObjectId, Arc<PackedManifest>>,
+    first: HashSet<ById>,
+}
+
+/// A manifest among others of which each has an identity of its own.
+struct ById(Arc<PackedManifest>);
+
+impl PartialEq for ById {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl Eq for ById {}
+
+impl Hash for ById {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.id.hash(state);
+    }
 }
 
 impl Assembly {
@@ -129,11 +147,11 @@ impl Assembly {
     fn manifest(&mut self, manifest: &Arc<PackedManifest>, line: Option<usize>) {
         // An object with generateName gets its name from the server: two of them are two objects.
         if !manifest.id.name.is_empty() {
-            if let Some(first) = self.first.get(&manifest.id) {
+            if let Some(ById(first)) = self.first.get(&ById(Arc::clone(manifest))) {
                 let text = format!("{} is already in {}; keep one of them", manifest.id, place(&first.origin));
                 return self.issues.push(issue(Issue::error, &text, &manifest.origin, line));
             }
-            self.first.insert(manifest.id.clone(), Arc::clone(manifest));
+            self.first.insert(ById(Arc::clone(manifest)));
         }
         self.manifests.push(Arc::clone(manifest));
     }

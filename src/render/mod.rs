@@ -130,15 +130,28 @@ pub fn render(
             let program = kustomize::Program::find(cache).ok_or_else(|| missing("kustomize or kubectl"))?;
             let inputs: Vec<_> = sources.files.clone().into_iter().collect();
             let key = Key::new(renderer, &program.version, path, &inputs, options);
-            cached(cache, key, renderer, || kustomize::build(tree, path, sources, &program, scratch, &cache.dictionaries))
+            cached(cache, key, renderer, || {
+                kustomize::build(tree, path, sources, &program, scratch, &cache.dictionaries)
+            })
         }
         Renderer::Helm => {
             let files = helm::sources(tree, path, options)?;
             let program = helm::Program::find(cache).ok_or_else(|| missing("helm"))?;
             let inputs: Vec<_> = files.clone().into_iter().collect();
             let key = Key::new(renderer, &program.version, path, &inputs, options);
-            cached(cache, key, renderer, || helm::template(tree, path, files, &program, options, scratch, &cache.dictionaries))
+            cached(cache, key, renderer, || {
+                helm::template(tree, path, files, &program, options, scratch, &cache.dictionaries)
+            })
         }
+    }
+}
+
+/// Says whether Helm renders what stands at `path`: only charts depend on the target's versions.
+pub fn is_chart(tree: &dyn SourceTree, path: &str, renderer: Renderer) -> bool {
+    let detected = |path: &String| detect::detect(tree, path).is_ok_and(|renderer| renderer == Renderer::Helm);
+    match renderer {
+        Renderer::Auto => paths::join("", path).is_some_and(|path| detected(&path)),
+        chosen => chosen == Renderer::Helm,
     }
 }
 

@@ -131,7 +131,9 @@ impl Files {
             _ => std::thread::scope(|scope| {
                 let running: Vec<_> = (0..threads).map(|_| scope.spawn(read)).collect();
                 // A panic of one is this render's, as it would be without threads.
-                let read = running.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+                let read = running
+                    .into_iter()
+                    .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
                 read.flatten().collect()
             }),
         };
@@ -150,13 +152,11 @@ impl Files {
 /// Reads one file.
 fn part(tree: &dyn SourceTree, path: &str, entry: &Entry, cache: &Cache) -> Part {
     match text(tree, path, entry) {
-        Ok(text) => {
-            Part::read(documents(&text), text.len(), Kind::Written, &cache.dictionaries, |document| Origin {
-                path: path.to_owned(),
-                document: document.index,
-                lines: Some(document.lines),
-            })
-        }
+        Ok(text) => Part::read(documents(&text), text.len(), Kind::Written, &cache.dictionaries, |document| Origin {
+            path: path.to_owned(),
+            document: document.index,
+            lines: Some(document.lines),
+        }),
         Err(message) => Part::issue(Issue::error(message).at(path, None)),
     }
 }

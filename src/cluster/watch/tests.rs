@@ -277,7 +277,7 @@ async fn only_what_says_something_new_about_an_object_of_interest_is_told() {
     };
     let all = follow(&cache);
     let mine = cache.follow();
-    let ids = Arc::new(BTreeSet::from([id("a")]));
+    let ids = Arc::new(BTreeSet::from([Arc::new(id("a"))]));
     mine.want(Interest { objects: Some(ids), part_of: Some("set-1".into()), ..everything() });
     say(event("ADDED", with_data("a", 1, "1")));
     say(list_ends(2));

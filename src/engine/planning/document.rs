@@ -34,7 +34,7 @@ impl Application {
             .iter()
             .zip(&examined.found)
             .map(|(object, found)| {
-                let id = object.manifest.id.clone();
+                let id = ObjectId::clone(&object.manifest.id);
                 let value = if left_out.contains(&id) {
                     json!({ "object": id, "leftOut": true })
                 } else {

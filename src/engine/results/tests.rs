@@ -1,6 +1,8 @@
 //! What is still true of an object after one of its sides was touched.
 
 use super::*;
+use crate::config::Extras;
+use crate::engine::compare::Seen;
 use crate::{
     cluster::{CachedObject, HealthStatus, Resource},
     engine::comparison::ObjectState,
@@ -23,7 +25,8 @@ fn desired(replicas: u32, line: usize) -> Arc<Desired> {
         namespaced: true,
         verbs: vec!["list".into()],
     };
-    let object = DesiredObject::new(PackedManifest::new(manifest).unwrap(), Ok(Arc::new(resource)));
+    let manifest = Arc::new(PackedManifest::new(manifest).unwrap());
+    let object = DesiredObject::new(&manifest, PackedManifest::clone(&manifest), Ok(Arc::new(resource)));
     let mut desired = Desired::default();
     desired.objects.push(Arc::new(object));
     Arc::new(desired)
@@ -64,12 +67,32 @@ fn compared(desired: &Desired, live: &Live, predicted: Option<Predicted>, after:
     Found { comparison: Arc::new(comparison), live: live.clone(), predicted, left_alone: None, blocked: None }
 }
 
+fn keep(results: &mut Results, desired: &Arc<Desired>, found: &Found) {
+    results.keep("e", desired, &Arc::default(), &[Kept { found: Arc::new(found.clone()), base: None }]);
+}
+
 /// Results that know one object, 2 replicas on both sides.
 fn known() -> (Results, Arc<Desired>, Found) {
     let (mut results, desired, live) = (Results::default(), desired(2, 1), live(2, "1", 2));
     let found = found(&desired, &live, 2);
-    results.keep("e", &desired, vec![None], std::slice::from_ref(&found));
+    keep(&mut results, &desired, &found);
     (results, desired, found)
+}
+
+#[test]
+fn an_object_of_which_nothing_moved_is_not_looked_at() {
+    let (results, known_desired, found) = known();
+    let ledger = Arc::clone(&results.ledger);
+    let untouched = |epoch: &str, desired: &Desired, ledger: &Arc<Ledger>, live: &Live| {
+        results.untouched(epoch, desired, ledger, 0, live).map(|kept| Arc::clone(&kept.found.comparison))
+    };
+    let again = untouched("e", &known_desired, &ledger, &found.live).unwrap();
+    assert!(Arc::ptr_eq(&again, &found.comparison));
+    assert!(untouched("another", &known_desired, &ledger, &found.live).is_none(), "a schema is another");
+    assert!(untouched("e", &desired(2, 1), &ledger, &found.live).is_none(), "rendered anew");
+    assert!(untouched("e", &known_desired, &Arc::default(), &found.live).is_none(), "a record was written");
+    assert!(untouched("e", &known_desired, &ledger, &live(2, "1", 2)).is_none(), "an event came");
+    assert!(untouched("e", &known_desired, &ledger, &Live::Absent).is_none(), "it is gone");
 }
 
 #[test]
@@ -116,7 +139,7 @@ fn an_object_that_differs_is_compared_again_when_its_status_moves() {
     let (mut results, desired, live_before) = (Results::default(), desired(3, 1), live(2, "1", 2));
     let differs = found(&desired, &live_before, 3);
     assert_eq!(differs.comparison.state, ObjectState::Changed);
-    results.keep("e", &desired, vec![None], &[differs]);
+    keep(&mut results, &desired, &differs);
     assert!(results.of("e", &desired, 0, &live(2, "7", 0), None).is_none());
     let written = results.of("e", &desired, 0, &live(2, "7", 2), None).unwrap();
     assert_eq!(written.comparison.resource_version.as_deref(), Some("7"));
@@ -126,10 +149,10 @@ fn an_object_that_differs_is_compared_again_when_its_status_moves() {
 fn what_could_not_be_asked_is_asked_again_and_what_git_dropped_is_forgotten() {
     let (mut results, desired, found) = known();
     let failed = Found { predicted: Some(Predicted::Failed("busy".into())), ..found.clone() };
-    results.keep("e", &desired, vec![None], &[failed]);
+    keep(&mut results, &desired, &failed);
     assert!(results.of("e", &desired, 0, &found.live, None).is_none());
-    results.keep("e", &desired, vec![None], std::slice::from_ref(&found));
-    results.keep("e", &Arc::default(), vec![], &[]);
+    keep(&mut results, &desired, &found);
+    results.keep("e", &Arc::default(), &Arc::default(), &[]);
     assert!(results.of("e", &desired, 0, &found.live, None).is_none());
 }
 
@@ -138,7 +161,7 @@ fn an_unreadable_object_stays_the_same_as_long_as_the_reason_does() {
     let (mut results, desired) = (Results::default(), desired(2, 1));
     let unreadable = Live::Unreadable("403".into());
     let found = compared(&desired, &unreadable, None, None);
-    results.keep("e", &desired, vec![None], &[found]);
+    keep(&mut results, &desired, &found);
     assert!(results.of("e", &desired, 0, &unreadable, None).is_some());
     assert!(results.of("e", &desired, 0, &Live::Unreadable("500".into()), None).is_none());
 }

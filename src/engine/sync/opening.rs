@@ -34,7 +34,7 @@ impl Run<'_> {
         if self.issued_known {
             return Ok(());
         }
-        let records = record::list(&self.session, &self.state_namespace, &self.application.section.name).await?;
+        let records = record::heads(&self.session, &self.state_namespace, &self.application.section.name).await?;
         let used = records.iter().any(|head| head.digest == self.head.digest);
         if used { Err(Refusal::Used.into()) } else { Ok(()) }
     }
