@@ -1,8 +1,8 @@
 //! Whether an apply would change nothing at all, found out without merging: most objects are as Git says, most of the time.
 //!
 //! Only a yes means anything: [`merge`](super::merge) then leaves the object as it is and finds no conflict. All that is not as plain as
-//! can be is answered with no: nulls, unknown fields, another version, lists in another order or with items of others, values that a
-//! type allows in several forms.
+//! can be is answered with no: nulls, unknown fields, another version, lists in another order or with items of others, mappings whose
+//! type allows other forms too.
 
 use super::schema::{List, ListType, Map, Scalar, Schemas, Type};
 use crate::object::Borrowed;
@@ -46,7 +46,7 @@ fn yes(condition: bool) -> Option<()> {
 
 /// A value and what the manager owned there; `owned` is none where it owned nothing.
 fn value(schema: Type<'_>, desired: &Borrowed<'_>, live: &Borrowed<'_>, owned: Option<&Borrowed<'_>>) -> Option<()> {
-    // A type that allows several forms may mean either of them.
+    // A mapping or a list of a type that allows several forms may mean either of them.
     match (schema.map(), schema.list(), schema.scalar(), desired) {
         (Some(map), None, None, Borrowed::Object(_)) if !map.is_atomic() => {
             members(map, desired, live, owned.unwrap_or(&NOTHING))
@@ -57,14 +57,14 @@ fn value(schema: Type<'_>, desired: &Borrowed<'_>, live: &Borrowed<'_>, owned: O
             (_, Borrowed::Array(there)) => items(list, wanted, there, owned.unwrap_or(&NOTHING)),
             _ => None,
         },
-        (None, None, Some(scalar), _) => {
-            let fits = match (scalar, desired) {
-                (Scalar::Numeric, Borrowed::Number(_))
-                | (Scalar::String, Borrowed::String(_))
-                | (Scalar::Boolean, Borrowed::Bool(_)) => true,
-                (Scalar::Any, Borrowed::Number(_) | Borrowed::String(_) | Borrowed::Bool(_)) => true,
-                _ => false,
-            };
+        (.., Some(scalar), Borrowed::Number(_) | Borrowed::String(_) | Borrowed::Bool(_)) => {
+            let fits = matches!(
+                (scalar, desired),
+                (Scalar::Any, _)
+                    | (Scalar::Numeric, Borrowed::Number(_))
+                    | (Scalar::String, Borrowed::String(_))
+                    | (Scalar::Boolean, Borrowed::Bool(_))
+            );
             yes(fits)?;
             whole(desired, live, owned)
         }
