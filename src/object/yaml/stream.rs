@@ -24,10 +24,14 @@ impl Chunk<'_> {
 
     /// First and last line, from 1, blank lines at both ends left out.
     pub(super) fn lines(&self) -> (usize, usize) {
-        let written = |line: &str| !line.trim().is_empty();
-        let first = self.text.lines().position(written).unwrap_or(0);
-        let last = self.text.lines().enumerate().filter(|(_, line)| written(line)).last().map_or(0, |(at, _)| at);
-        (self.first_line + first, self.first_line + last)
+        let breaks = |text: &str| text.bytes().filter(|byte| *byte == b'\n').count();
+        let from_first = self.text.trim_start();
+        if from_first.is_empty() {
+            return (self.first_line, self.first_line);
+        }
+        let blank = self.text.len() - from_first.len();
+        let first = self.first_line + breaks(&self.text[..blank]);
+        (first, first + breaks(from_first.trim_end()))
     }
 }
 
