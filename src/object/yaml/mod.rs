@@ -73,7 +73,7 @@ pub fn documents(text: &str) -> Vec<Document> {
     }
     // kubectl's line reader does the same; libyaml-safer 0.3 panics on a lone CR at the edge of its buffer.
     let normalised;
-    let text = if text.contains('\r') {
+    let text = if memchr::memchr(b'\r', text.as_bytes()).is_some() {
         normalised = text.replace("\r\n", "\n").replace('\r', "\n");
         &normalised
     } else {

@@ -63,6 +63,11 @@ pub(super) struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
+    /// A builder with room for so many nodes.
+    pub(super) fn with_room(nodes: usize) -> Self {
+        Self { tree: Tree { nodes: Vec::with_capacity(nodes), lines: Vec::with_capacity(nodes) }, open: Vec::new() }
+    }
+
     pub(super) fn scalar(&mut self, text: Cow<'a, str>, tag: Tag, resolved: bool, line: usize) -> NodeId {
         self.add(Node::Scalar { text, tag, resolved }, line)
     }

@@ -1,6 +1,7 @@
 //! Scalars and flow collections that end on the line on which they begin.
 
 use super::{LONG_KEY, Reader, Scalar, is_blank_or_break};
+use memchr::memchr3;
 use std::borrow::Cow;
 
 impl<'a> Reader<'a> {
@@ -42,6 +43,8 @@ impl<'a> Reader<'a> {
         let mut unescaped = String::new();
         let mut start = self.at;
         loop {
+            let rest = self.text.as_bytes().get(self.at..)?;
+            self.at += memchr3(quote, b'\\', b'\n', rest)?;
             let escaped = match self.byte(0) {
                 b'\n' => return None,
                 b'\'' if quote == b'\'' && self.byte(1) == b'\'' => '\'',

@@ -14,6 +14,7 @@ use super::{
     scalar::Tag,
     tree::{Builder, Tree},
 };
+use memchr::memchr;
 use std::borrow::Cow;
 
 /// A key must end within 1024 bytes for the library; well below that its counting does not matter.
@@ -24,7 +25,14 @@ pub(super) fn read(chunk: &str, first_line: usize) -> Option<Tree<'_>> {
     if has_strange_characters(chunk) {
         return None;
     }
-    let mut reader = Reader { text: chunk, at: 0, start: 0, line: first_line, indent: None, tree: Builder::default() };
+    let mut reader = Reader {
+        text: chunk,
+        at: 0,
+        start: 0,
+        line: first_line,
+        indent: None,
+        tree: Builder::with_room(chunk.len() / 16),
+    };
     reader.content_line()?;
     reader.container(reader.indent?)?;
     reader.indent.is_none().then(|| reader.tree.finish()).flatten()
@@ -110,7 +118,7 @@ impl<'a> Reader<'a> {
 
     fn skip_line(&mut self) {
         let rest = &self.text.as_bytes()[self.at..];
-        self.at += rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+        self.at += memchr(b'\n', rest).unwrap_or(rest.len());
     }
 
     /// Begins the line after the break at `at`.
@@ -149,13 +157,14 @@ impl<'a> Reader<'a> {
     /// Reads the block sequence or block mapping whose first entry stands here, at this column.
     fn container(&mut self, column: usize) -> Option<()> {
         if self.is_entry() {
-            return self.sequence(column, false);
+            return self.sequence(column);
         }
         let key = self.key()?;
         self.mapping(column, key)
     }
 
-    /// Reads a mapping at this column from what follows its first key's colon.
+    /// Reads a mapping at this column from what follows its first key's colon. Like a sequence, it must not end before a
+    /// line further to the right: that would go on with the scalar before it, or is wrong.
     fn mapping(&mut self, column: usize, first: Scalar<'a>) -> Option<()> {
         self.tree.open_mapping(self.line).ok()?;
         self.scalar(first);
@@ -169,17 +178,10 @@ impl<'a> Reader<'a> {
         (self.indent < Some(column)).then_some(())
     }
 
-    /// Reads a sequence at this column. One that is as far to the left as the mapping around it (`in_mapping`) ends where
-    /// that mapping goes on.
-    fn sequence(&mut self, column: usize, in_mapping: bool) -> Option<()> {
+    /// Reads a sequence at this column. One that is as far to the left as the mapping around it ends where that goes on.
+    fn sequence(&mut self, column: usize) -> Option<()> {
         self.tree.open_sequence(self.line).ok()?;
-        while self.indent == Some(column) {
-            if !self.is_entry() {
-                if in_mapping {
-                    break;
-                }
-                return None;
-            }
+        while self.indent == Some(column) && self.is_entry() {
             self.at += 1;
             self.item(column)?;
         }
@@ -195,7 +197,9 @@ impl<'a> Reader<'a> {
         }
         let inner = self.at - self.start;
         if self.is_entry() {
-            return self.sequence_on_this_line(inner);
+            // This one's first entry does not stand at its line's indent.
+            self.indent = Some(inner);
+            return self.sequence(inner);
         }
         let from = self.at;
         let scalar = self.one_line()?;
@@ -203,14 +207,7 @@ impl<'a> Reader<'a> {
             return self.mapping(inner, scalar);
         }
         self.scalar(scalar);
-        self.next_line_within(column)
-    }
-
-    /// Reads a sequence that begins behind another one's dash.
-    fn sequence_on_this_line(&mut self, column: usize) -> Option<()> {
-        // Its first entry does not stand at its line's indent.
-        self.indent = Some(column);
-        self.sequence(column, false)
+        self.next_line()
     }
 
     /// Reads a key and its colon.
@@ -244,7 +241,7 @@ impl<'a> Reader<'a> {
                 self.scalar(scalar);
             }
         }
-        self.next_line_within(column)
+        self.next_line()
     }
 
     /// Reads a value that stands on the lines below, or is not there.
@@ -253,19 +250,12 @@ impl<'a> Reader<'a> {
         self.next_line()?;
         match self.indent {
             Some(indent) if indent > column => self.container(indent),
-            Some(indent) if indent == column && in_mapping && self.is_entry() => self.sequence(column, true),
+            Some(indent) if indent == column && in_mapping && self.is_entry() => self.sequence(column),
             _ => {
                 self.tree.scalar("".into(), Tag::None, true, line);
                 Some(())
             }
         }
-    }
-
-    /// Goes to the next content, which must not belong to the scalar that was read: a line further to the right than the
-    /// entry at this column goes on with it, or is wrong.
-    fn next_line_within(&mut self, column: usize) -> Option<()> {
-        self.next_line()?;
-        (self.indent <= Some(column)).then_some(())
     }
 
     fn scalar(&mut self, scalar: Scalar<'a>) {

@@ -27,8 +27,7 @@ impl Reader<'_> {
         let mut body = Body::new(literal);
         self.block_lines(parent, &mut body)?;
         self.tree.scalar(body.chomped(&chomping).into(), Tag::None, false, line);
-        self.content_line()?;
-        (self.indent <= Some(parent)).then_some(())
+        self.content_line()
     }
 
     /// Reads the lines that belong to a block scalar: all that are indented like its first one, and blank ones.
