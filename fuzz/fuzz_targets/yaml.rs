@@ -13,6 +13,8 @@ fuzz_target!(|data: &[u8]| {
         return;
     }
     let read = |text: &str| documents(text).into_iter().next().map(|document| (document.value, document.warnings));
+    // A blank text is no document; behind a mark it would be read, and may hold what the library refuses.
+    let Some(read_shortly) = read(text) else { return };
     // The first mark is the stream's.
-    assert_eq!(read(text), read(&format!("\u{feff}\u{feff}{text}")));
+    assert_eq!(Some(read_shortly), read(&format!("\u{feff}\u{feff}{text}")));
 });
