@@ -35,6 +35,7 @@ pub(super) fn read(chunk: &str, first_line: usize) -> Option<Tree<'_>> {
     };
     reader.content_line()?;
     reader.container(reader.indent?)?;
+    // A line at no open container's column ends them all: it goes on with the scalar before it, or is wrong.
     reader.indent.is_none().then(|| reader.tree.finish()).flatten()
 }
 
@@ -163,8 +164,7 @@ impl<'a> Reader<'a> {
         self.mapping(column, key)
     }
 
-    /// Reads a mapping at this column from what follows its first key's colon. Like a sequence, it must not end before a
-    /// line further to the right: that would go on with the scalar before it, or is wrong.
+    /// Reads a mapping at this column from what follows its first key's colon.
     fn mapping(&mut self, column: usize, first: Scalar<'a>) -> Option<()> {
         self.tree.open_mapping(self.line).ok()?;
         self.scalar(first);
@@ -175,7 +175,7 @@ impl<'a> Reader<'a> {
             self.value(column, true)?;
         }
         self.tree.close();
-        (self.indent < Some(column)).then_some(())
+        Some(())
     }
 
     /// Reads a sequence at this column. One that is as far to the left as the mapping around it ends where that goes on.
@@ -186,7 +186,7 @@ impl<'a> Reader<'a> {
             self.item(column)?;
         }
         self.tree.close();
-        (self.indent <= Some(column)).then_some(())
+        Some(())
     }
 
     /// Reads what follows the dash of an entry at this column.
