@@ -6,13 +6,13 @@ use super::{
     too_deep,
     tree::{Node, NodeId, Tree},
 };
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Number, Value, map::Entry};
 use std::{borrow::Cow, collections::HashSet};
 
 /// Decodes a document. Duplicate keys are added to `warnings`.
-pub(super) fn decode(tree: &Tree, warnings: &mut Vec<(usize, String)>) -> Result<Value, YamlError> {
+pub(super) fn decode(tree: &Tree<'_>, warnings: &mut Vec<(usize, String)>) -> Result<Value, YamlError> {
     let mut decoder = Decoder { tree, warnings, decoded: 0, aliased: 0, aliased_bytes: 0, aliases: Vec::new() };
-    decoder.value(tree.root, 0)
+    decoder.value(Tree::ROOT, 0)
 }
 
 /// Turns a float into the number that Go's JSON round trip makes of it: an integral one below 1e21 is printed as plain
@@ -30,7 +30,7 @@ pub(super) fn number(value: f64) -> Option<Value> {
 }
 
 struct Decoder<'a, 'w> {
-    tree: &'a Tree,
+    tree: &'a Tree<'a>,
     warnings: &'w mut Vec<(usize, String)>,
     /// Nodes decoded so far, and those of them reached through an alias: goyaml.v2 bounds their ratio.
     decoded: u64,
@@ -40,7 +40,7 @@ struct Decoder<'a, 'w> {
     aliases: Vec<NodeId>,
 }
 
-impl<'a> Decoder<'a, '_> {
+impl Decoder<'_, '_> {
     fn error(&self, node: NodeId, message: impl Into<String>) -> YamlError {
         YamlError::new(self.tree.lines[node as usize], message)
     }
@@ -92,14 +92,14 @@ impl<'a> Decoder<'a, '_> {
                 Scalar::Float(value) => self.finite(node, value),
                 Scalar::Text(text) => Ok(Value::String(text.into_owned())),
             },
-            Node::Sequence(items) => {
+            Node::Sequence { .. } => {
                 container(depth)?;
-                items.iter().map(|item| self.value(*item, depth + 1)).collect::<Result<_, _>>().map(Value::Array)
+                tree.children(node).map(|item| self.value(item, depth + 1)).collect::<Result<_, _>>().map(Value::Array)
             }
-            Node::Mapping(members) => {
+            Node::Mapping { .. } => {
                 container(depth)?;
                 let mut map = Map::new();
-                self.members(members, &mut map, depth)?;
+                self.members(node, &mut map, depth)?;
                 Ok(Value::Object(map))
             }
         }
@@ -143,28 +143,40 @@ impl<'a> Decoder<'a, '_> {
     }
 
     /// Adds a mapping's members to `map` in document order: a later key wins, be it written or merged.
-    fn members(
-        &mut self,
-        members: &'a [(NodeId, NodeId)],
-        map: &mut Map<String, Value>,
-        depth: usize,
-    ) -> Result<(), YamlError> {
-        let mut written: HashSet<String> = HashSet::new();
-        for (key, value) in members {
-            if self.is_merge_key(*key) {
-                self.merge(*value, map, depth + 1)?;
+    fn members(&mut self, mapping: NodeId, map: &mut Map<String, Value>, depth: usize) -> Result<(), YamlError> {
+        // A key that replaces a merged one is what merging is for; one written twice is not. Without any merge, what is
+        // in the map was written.
+        let mut written = (!map.is_empty()).then(HashSet::new);
+        let mut nodes = self.tree.children(mapping);
+        while let (Some(key), Some(value)) = (nodes.next(), nodes.next()) {
+            if self.is_merge_key(key) {
+                written.get_or_insert_with(|| map.keys().cloned().collect());
+                self.merge(value, map, depth + 1)?;
                 continue;
             }
-            let name = self.key(*key)?;
-            let item = self.value(*value, depth + 1)?;
-            // A key that replaces a merged one is what merging is for; one written twice is not.
-            if !written.insert(name.clone()) && self.aliases.is_empty() && self.warnings.len() < MAX_WARNINGS {
-                let line = self.tree.lines[*key as usize];
-                self.warnings.push((line, format!("the key `{name}` is here twice; the last one counts")));
+            let name = self.key(key)?;
+            let item = self.value(value, depth + 1)?;
+            let first = written.as_mut().map(|written| written.insert(name.clone()));
+            match map.entry(name) {
+                Entry::Vacant(place) => {
+                    place.insert(item);
+                }
+                Entry::Occupied(mut place) => {
+                    if first != Some(true) {
+                        self.warn_of_duplicate(key, place.key());
+                    }
+                    place.insert(item);
+                }
             }
-            map.insert(name, item);
         }
         Ok(())
+    }
+
+    fn warn_of_duplicate(&mut self, key: NodeId, name: &str) {
+        if self.aliases.is_empty() && self.warnings.len() < MAX_WARNINGS {
+            let line = self.tree.lines[key as usize];
+            self.warnings.push((line, format!("the key `{name}` is here twice; the last one counts")));
+        }
     }
 
     fn is_merge_key(&self, key: NodeId) -> bool {
@@ -208,24 +220,25 @@ impl<'a> Decoder<'a, '_> {
             return Err(too_deep(tree.lines[value as usize]));
         }
         match &tree.nodes[value as usize] {
-            Node::Mapping(members) => {
+            Node::Mapping { .. } => {
                 self.count(value)?;
-                self.members(members, map, depth)
+                self.members(value, map, depth)
             }
             Node::Alias(target) => {
-                let Node::Mapping(members) = &tree.nodes[*target as usize] else { return Err(wrong(self)) };
+                let Node::Mapping { .. } = &tree.nodes[*target as usize] else { return Err(wrong(self)) };
                 self.count(value)?;
                 self.through_alias(value, *target, |decoder| {
                     decoder.count(*target)?;
-                    decoder.members(members, map, depth)
+                    decoder.members(*target, map, depth)
                 })
             }
-            Node::Sequence(items) => {
+            Node::Sequence { .. } => {
                 // The first of the list wins, so it is merged last.
-                for item in items.iter().rev() {
-                    match &tree.nodes[*item as usize] {
-                        Node::Mapping(_) | Node::Alias(_) => self.merge(*item, map, depth + 1)?,
-                        Node::Scalar { .. } | Node::Sequence(_) => return Err(wrong(self)),
+                let items: Vec<NodeId> = tree.children(value).collect();
+                for item in items.into_iter().rev() {
+                    match &tree.nodes[item as usize] {
+                        Node::Mapping { .. } | Node::Alias(_) => self.merge(item, map, depth + 1)?,
+                        Node::Scalar { .. } | Node::Sequence { .. } => return Err(wrong(self)),
                     }
                 }
                 Ok(())

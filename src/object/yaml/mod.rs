@@ -2,11 +2,14 @@
 //!
 //! See [`documents`] for reading and [`to_yaml`] for writing. No ready crate reads as kubectl does (`0644` is 420, `on`
 //! is true, a later merge key wins), so the resolving and decoding is ours, over the events of `libyaml-safer`, a port
-//! of the same libyaml that goyaml.v2 is a port of.
+//! of the same libyaml that goyaml.v2 is a port of. It is slow, so a reader of the common form goes before it, which
+//! leaves to the library whatever it is not certain of.
 
+mod block;
 mod decode;
 mod emit;
 mod json;
+mod library;
 mod scalar;
 mod stream;
 mod tree;
@@ -14,7 +17,7 @@ mod tree;
 use serde_json::Value;
 
 pub use emit::to_yaml;
-pub use tree::panic_is_caught;
+pub use library::panic_is_caught;
 
 /// The largest object that is read, in bytes: a document, or an item of one that is a `List`.
 const MAX_DOCUMENT: usize = 1 << 20;
@@ -70,7 +73,7 @@ pub fn documents(text: &str) -> Vec<Document> {
     }
     // kubectl's line reader does the same; libyaml-safer 0.3 panics on a lone CR at the edge of its buffer.
     let normalised;
-    let text = if text.contains('\r') {
+    let text = if memchr::memchr(b'\r', text.as_bytes()).is_some() {
         normalised = text.replace("\r\n", "\n").replace('\r', "\n");
         &normalised
     } else {
@@ -81,18 +84,24 @@ pub fn documents(text: &str) -> Vec<Document> {
 
 fn read(chunk: stream::Chunk<'_>) -> Option<Document> {
     let mut warnings = Vec::new();
-    let value = match &chunk.separator_error {
-        Some(error) => Err(error.clone()),
-        None if chunk.is_blank() => return None,
-        None => within_budget(chunk.text, chunk.lines().0, || {
-            tree::parse(chunk.text, chunk.first_line, &mut warnings)
-                .and_then(|tree| tree.map_or(Ok(Value::Null), |tree| decode::decode(&tree, &mut warnings)))
+    if chunk.separator_error.is_none() && chunk.is_blank() {
+        return None;
+    }
+    let lines = chunk.lines();
+    let value = match chunk.separator_error {
+        Some(error) => Err(error),
+        None => within_budget(chunk.text, lines.0, || {
+            let tree = match block::read(chunk.text, chunk.first_line) {
+                Some(tree) => Some(tree),
+                None => library::parse(chunk.text, chunk.first_line, &mut warnings)?,
+            };
+            tree.map_or(Ok(Value::Null), |tree| decode::decode(&tree, &mut warnings))
         }),
     };
     if matches!(value, Ok(Value::Null)) {
         return None;
     }
-    Some(Document { index: chunk.index, lines: chunk.lines(), value, warnings })
+    Some(Document { index: chunk.index, lines, value, warnings })
 }
 
 /// Parses a document that begins on `line` unless it, or an object in it, is too large.
@@ -127,5 +136,7 @@ fn too_deep(line: usize) -> YamlError {
     YamlError::new(line, format!("nested deeper than {MAX_DEPTH} levels"))
 }
 
+#[cfg(test)]
+mod agreement;
 #[cfg(test)]
 mod tests;

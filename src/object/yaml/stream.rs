@@ -2,6 +2,7 @@
 //! with `---`, wherever it stands.
 
 use super::YamlError;
+use memchr::{memchr, memchr_iter, memmem};
 
 /// The text between two separators.
 pub(super) struct Chunk<'a> {
@@ -9,6 +10,8 @@ pub(super) struct Chunk<'a> {
     /// Line of the file, from 1, on which `text` begins.
     pub(super) first_line: usize,
     pub(super) text: &'a str,
+    /// How many line breaks are in it.
+    breaks: usize,
     /// Why the separator before it is none.
     pub(super) separator_error: Option<YamlError>,
 }
@@ -24,41 +27,53 @@ impl Chunk<'_> {
 
     /// First and last line, from 1, blank lines at both ends left out.
     pub(super) fn lines(&self) -> (usize, usize) {
-        let written = |line: &str| !line.trim().is_empty();
-        let first = self.text.lines().position(written).unwrap_or(0);
-        let last = self.text.lines().enumerate().filter(|(_, line)| written(line)).last().map_or(0, |(at, _)| at);
-        (self.first_line + first, self.first_line + last)
+        let without_end = self.text.trim_end();
+        if without_end.is_empty() {
+            return (self.first_line, self.first_line);
+        }
+        let written = without_end.trim_start();
+        let before = breaks(&without_end[..without_end.len() - written.len()]);
+        let after = breaks(&self.text[without_end.len()..]);
+        (self.first_line + before, self.first_line + self.breaks - after)
     }
+}
+
+fn breaks(text: &str) -> usize {
+    memchr_iter(b'\n', text.as_bytes()).count()
 }
 
 /// Splits a text whose line breaks are LF. Only blanks or a comment may follow `---`; kubectl refuses the rest.
 pub(super) fn split(text: &str) -> Vec<Chunk<'_>> {
+    let finder = memmem::Finder::new("\n---");
+    let separator = |text: &str| match text.starts_with("---") {
+        true => Some(0),
+        false => finder.find(text.as_bytes()).map(|at| at + 1),
+    };
     let mut chunks = Vec::new();
-    let mut open = Chunk { index: 0, first_line: 1, text: "", separator_error: None };
-    let mut start = 0;
-    let mut position = 0;
-    for (at, line) in text.split_inclusive('\n').enumerate() {
-        if let Some(rest) = line.strip_prefix("---") {
-            open.text = &text[start..position];
-            // Comments before the first separator belong to the first document.
-            let is_head = chunks.is_empty() && open.first_line == 1 && open.is_blank();
-            let index = if is_head { 0 } else { open.index + 1 };
-            if !is_head {
-                chunks.push(open);
-            }
-            let rest = rest.trim();
-            let separator_error = (!rest.is_empty() && !rest.starts_with('#')).then(|| {
-                YamlError::new(
-                    at + 1,
-                    "a line that starts with `---` separates documents; only a comment may follow it",
-                )
-            });
-            open = Chunk { index, first_line: at + 2, text: "", separator_error };
-            start = position + line.len();
+    let mut open = Chunk { index: 0, first_line: 1, text: "", breaks: 0, separator_error: None };
+    let mut rest = text;
+    while let Some(at) = separator(rest) {
+        let (before, from_separator) = rest.split_at(at);
+        let end = memchr(b'\n', from_separator.as_bytes()).map_or(from_separator.len(), |at| at + 1);
+        let (line, after) = from_separator.split_at(end);
+        rest = after;
+        open.text = before;
+        open.breaks = breaks(before);
+        let number = open.first_line + open.breaks;
+        // Comments before the first separator belong to the first document.
+        let is_head = chunks.is_empty() && open.first_line == 1 && open.is_blank();
+        let index = if is_head { 0 } else { open.index + 1 };
+        if !is_head {
+            chunks.push(open);
         }
-        position += line.len();
+        let remark = line["---".len()..].trim();
+        let separator_error = (!remark.is_empty() && !remark.starts_with('#')).then(|| {
+            YamlError::new(number, "a line that starts with `---` separates documents; only a comment may follow it")
+        });
+        open = Chunk { index, first_line: number + 1, text: "", breaks: 0, separator_error };
     }
-    open.text = &text[start..];
+    open.text = rest;
+    open.breaks = breaks(rest);
     chunks.push(open);
     chunks
 }

@@ -1,223 +1,116 @@
-//! One document as a tree of nodes with their lines, built from the events of `libyaml-safer`.
+//! One document as a tree of nodes with their lines. Two readers build it: that of the [common form](super::block), and
+//! the [library](super::library) for all the rest.
 
 use super::{MAX_DEPTH, YamlError, scalar::Tag, too_deep};
-use libyaml_safer::{Encoding, EventData, Mark, Parser, ScalarStyle};
-use std::{
-    cell::Cell,
-    collections::HashMap,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::borrow::Cow;
 
 /// A node's place in [`Tree`].
 pub(super) type NodeId = u32;
 
 /// One node of a document.
-pub(super) enum Node {
+#[derive(Debug, PartialEq)]
+pub(super) enum Node<'a> {
     Scalar {
-        text: String,
+        text: Cow<'a, str>,
         tag: Tag,
         /// Whether the text decides what it is: plain, or with an explicit tag.
         resolved: bool,
     },
-    Sequence(Vec<NodeId>),
-    Mapping(Vec<(NodeId, NodeId)>),
+    /// Its items, and what they contain, are the nodes from the next one up to `end`.
+    Sequence {
+        end: NodeId,
+    },
+    /// As with a sequence: keys and values by turns.
+    Mapping {
+        end: NodeId,
+    },
     Alias(NodeId),
 }
 
-/// A document's nodes; an alias refers to the node of its anchor.
-#[derive(Default)]
-pub(super) struct Tree {
-    pub(super) nodes: Vec<Node>,
+/// A document's nodes in document order, the root first; an alias refers to the node of its anchor.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Tree<'a> {
+    pub(super) nodes: Vec<Node<'a>>,
     /// Line of each node, from 1.
     pub(super) lines: Vec<usize>,
-    pub(super) root: NodeId,
 }
 
-/// The lines of a file that the parser's marks stand for. The parser also breaks lines at U+0085, U+2028 and U+2029,
-/// which no editor counts.
-struct FileLines {
-    first: usize,
-    /// How many LFs stand before each of the parser's lines; empty where these are the lines.
-    breaks: Vec<usize>,
-    last: usize,
-}
+impl Tree<'_> {
+    pub(super) const ROOT: NodeId = 0;
 
-impl FileLines {
-    fn new(chunk: &str, first: usize) -> Self {
-        let mut breaks = Vec::new();
-        if chunk.contains(['\u{85}', '\u{2028}', '\u{2029}']) {
-            breaks.push(0);
-            let mut seen = 0;
-            for c in chunk.chars().filter(|c| matches!(c, '\n' | '\u{85}' | '\u{2028}' | '\u{2029}')) {
-                seen += usize::from(c == '\n');
-                breaks.push(seen);
-            }
-        }
-        Self { first, breaks, last: first + chunk.matches('\n').count().saturating_sub(1) }
+    /// The items of a sequence, or the keys and values of a mapping by turns.
+    pub(super) fn children(&self, node: NodeId) -> impl Iterator<Item = NodeId> {
+        let (first, end) = (node + 1, self.end(node));
+        let next = move |child: NodeId| Some(child).filter(|child| *child < end);
+        std::iter::successors(next(first), move |child| next(self.end(*child)))
     }
-    fn at(&self, mark: Mark) -> usize {
-        let line = usize::try_from(mark.line).unwrap_or(usize::MAX);
-        let before = if self.breaks.is_empty() { line } else { self.breaks.get(line).copied().unwrap_or(usize::MAX) };
-        self.first.saturating_add(before).min(self.last)
-    }
-}
 
-thread_local! {
-    static GUARDED: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Says whether a panic of this thread is about to be caught, and means nothing but unreadable YAML.
-///
-/// `libyaml-safer` 0.3 panics on some texts that end too early. These panics are caught here, but a panic hook runs
-/// before that: a hook must ask this first and return without a word (and without restoring the terminal) if it is true.
-pub fn panic_is_caught() -> bool {
-    GUARDED.get()
-}
-
-fn guarded<R>(call: impl FnOnce() -> R) -> Option<R> {
-    GUARDED.set(true);
-    let result = catch_unwind(AssertUnwindSafe(call));
-    GUARDED.set(false);
-    result.ok()
-}
-
-/// Reads the first document of `chunk`, whose first line is line `first_line` of the file. None if it holds no node.
-pub(super) fn parse(
-    chunk: &str,
-    first_line: usize,
-    warnings: &mut Vec<(usize, String)>,
-) -> Result<Option<Tree>, YamlError> {
-    // A byte order mark may open every document. The final line break is what kubectl's line reader adds too;
-    // libyaml-safer 0.3 panics where a block scalar ends without one.
-    let chunk = chunk.strip_prefix('\u{feff}').unwrap_or(chunk);
-    let terminated;
-    let chunk = if chunk.ends_with('\n') {
-        chunk
-    } else {
-        terminated = format!("{chunk}\n");
-        &terminated
-    };
-    let mut bytes = chunk.as_bytes();
-    let mut parser = Parser::new();
-    parser.set_input_string(&mut bytes);
-    // Else a text that begins with U+FB40 and its like would be taken for one with a byte order mark.
-    parser.set_encoding(Encoding::Utf8);
-    let mut builder = Builder::default();
-    let mut anchors: HashMap<String, NodeId> = HashMap::new();
-    let file_lines = FileLines::new(chunk, first_line);
-    let mut last_line = first_line;
-    loop {
-        let event = match guarded(|| parser.parse()) {
-            Some(Ok(event)) => event,
-            Some(Err(error)) => return Err(syntax_error(chunk, &file_lines, &error)),
-            None => return Err(YamlError::new(last_line, "the text ends inside a quoted or block scalar")),
-        };
-        let line = file_lines.at(event.start_mark);
-        last_line = line;
-        let (anchor, node, opens) = match event.data {
-            EventData::StreamStart { .. } | EventData::DocumentStart { version_directive: None, .. } => continue,
-            EventData::DocumentStart { .. } => {
-                return Err(YamlError::new(line, "kubectl reads no %YAML directive; remove that line"));
-            }
-            EventData::StreamEnd => break,
-            EventData::DocumentEnd { .. } => {
-                let rest = match guarded(|| parser.parse()) {
-                    Some(Ok(next)) if matches!(next.data, EventData::StreamEnd) => None,
-                    Some(Ok(next)) => Some(file_lines.at(next.start_mark)),
-                    Some(Err(error)) => Some(error.problem_mark().map_or(line, |mark| file_lines.at(mark))),
-                    None => Some(line),
-                };
-                if let Some(line) = rest {
-                    let message = "what follows the document's end is ignored, as by kubectl; separate with `---`";
-                    warnings.push((line, message.into()));
-                }
-                break;
-            }
-            EventData::SequenceEnd | EventData::MappingEnd => {
-                builder.open.pop();
-                continue;
-            }
-            EventData::Alias { anchor } => {
-                let Some(target) = anchors.get(&anchor) else {
-                    return Err(YamlError::new(line, format!("no anchor &{anchor} stands before *{anchor}")));
-                };
-                (None, Node::Alias(*target), false)
-            }
-            EventData::Scalar { anchor, tag, value: text, style, .. } => {
-                let (tag, bare) = Tag::read(tag.as_deref());
-                let resolved = style == ScalarStyle::Plain && !bare || tag != Tag::None;
-                (anchor, Node::Scalar { text, tag, resolved }, false)
-            }
-            EventData::SequenceStart { anchor, .. } => (anchor, Node::Sequence(Vec::new()), true),
-            EventData::MappingStart { anchor, .. } => (anchor, Node::Mapping(Vec::new()), true),
-        };
-        let id = builder.add(node, line, opens)?;
-        if let Some(anchor) = anchor {
-            anchors.insert(anchor, id);
+    /// The first node that is not in this one.
+    fn end(&self, node: NodeId) -> NodeId {
+        match self.nodes[node as usize] {
+            Node::Sequence { end } | Node::Mapping { end } => end,
+            Node::Scalar { .. } | Node::Alias(_) => node + 1,
         }
     }
-    Ok((!builder.tree.nodes.is_empty()).then_some(builder.tree))
 }
 
+/// A tree under construction: its nodes are added in document order.
 #[derive(Default)]
-struct Builder {
-    tree: Tree,
-    /// The containers around the next node, each with the key that waits for its value.
-    open: Vec<(NodeId, Option<NodeId>)>,
+pub(super) struct Builder<'a> {
+    tree: Tree<'a>,
+    /// The containers around the next node.
+    open: Vec<NodeId>,
 }
 
-impl Builder {
-    fn add(&mut self, node: Node, line: usize, opens: bool) -> Result<NodeId, YamlError> {
+impl<'a> Builder<'a> {
+    /// A builder with room for so many nodes.
+    pub(super) fn with_room(nodes: usize) -> Self {
+        Self { tree: Tree { nodes: Vec::with_capacity(nodes), lines: Vec::with_capacity(nodes) }, open: Vec::new() }
+    }
+
+    pub(super) fn scalar(&mut self, text: Cow<'a, str>, tag: Tag, resolved: bool, line: usize) -> NodeId {
+        self.add(Node::Scalar { text, tag, resolved }, line)
+    }
+
+    pub(super) fn alias(&mut self, target: NodeId, line: usize) -> NodeId {
+        self.add(Node::Alias(target), line)
+    }
+
+    pub(super) fn open_sequence(&mut self, line: usize) -> Result<NodeId, YamlError> {
+        self.open(Node::Sequence { end: 0 }, line)
+    }
+
+    pub(super) fn open_mapping(&mut self, line: usize) -> Result<NodeId, YamlError> {
+        self.open(Node::Mapping { end: 0 }, line)
+    }
+
+    /// Ends the innermost container.
+    pub(super) fn close(&mut self) {
+        let after = self.tree.nodes.len() as NodeId;
+        let Some(closed) = self.open.pop() else { return };
+        if let Node::Sequence { end } | Node::Mapping { end } = &mut self.tree.nodes[closed as usize] {
+            *end = after;
+        }
+    }
+
+    /// The tree, unless nothing was added.
+    pub(super) fn finish(self) -> Option<Tree<'a>> {
+        (!self.tree.nodes.is_empty()).then_some(self.tree)
+    }
+
+    fn open(&mut self, node: Node<'a>, line: usize) -> Result<NodeId, YamlError> {
+        if self.open.len() >= MAX_DEPTH {
+            return Err(too_deep(line));
+        }
+        let id = self.add(node, line);
+        self.open.push(id);
+        Ok(id)
+    }
+
+    fn add(&mut self, node: Node<'a>, line: usize) -> NodeId {
         let id = self.tree.nodes.len() as NodeId;
         self.tree.nodes.push(node);
         self.tree.lines.push(line);
-        if let Some((parent, key)) = self.open.last_mut() {
-            match &mut self.tree.nodes[*parent as usize] {
-                Node::Sequence(items) => items.push(id),
-                Node::Mapping(members) => match key.take() {
-                    None => *key = Some(id),
-                    Some(key) => members.push((key, id)),
-                },
-                // Only containers are ever opened.
-                Node::Scalar { .. } | Node::Alias(_) => {}
-            }
-        }
-        if opens {
-            if self.open.len() >= MAX_DEPTH {
-                return Err(too_deep(line));
-            }
-            self.open.push((id, None));
-        }
-        Ok(id)
+        id
     }
-}
-
-/// Puts the parser's complaint into one line with its place and, for the usual causes, the remedy.
-fn syntax_error(chunk: &str, file_lines: &FileLines, error: &libyaml_safer::Error) -> YamlError {
-    let Some(mark) = error.problem_mark() else {
-        let at = chunk.find(|c: char| !is_allowed(c)).unwrap_or(0);
-        let line = file_lines.first + chunk[..at].matches('\n').count();
-        return YamlError::new(line, "a control character stands here; write it as an escape in double quotes");
-    };
-    let line = file_lines.at(mark);
-    let text = chunk.lines().nth(line - file_lines.first).unwrap_or_default();
-    let remedy = if text.trim_start_matches(' ').starts_with('\t') {
-        "; a tab indents this line, YAML wants spaces"
-    } else if text.contains("{{") {
-        "; `{{` looks like a template, which is not YAML until it is rendered"
-    } else if error.problem().contains("mapping values are not allowed") {
-        "; quote a value that contains `: `, or check the indent"
-    } else if error.problem().contains("cannot start any token") {
-        "; quote a value that begins with a special character"
-    } else {
-        ""
-    };
-    let context = error.context().map(|context| format!(" {context}")).unwrap_or_default();
-    YamlError::new(line, format!("{}{context}{remedy}", error.problem()))
-}
-
-/// The characters that libyaml lets into a stream.
-fn is_allowed(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
-        && c != '\u{feff}'
 }
