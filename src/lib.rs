@@ -13,7 +13,8 @@
 //! | [`cluster`] | kubeconfig, discovery, watches, apply, delete, health, inventory, records, leases | `object`, `merge` |
 //! | [`config`] | the configuration file, its validation, reload, paths | `object`, `render`'s option types |
 //! | [`engine`] | workers, comparison, plan, approval, sync; the only module that writes to a cluster | all of the above |
-//! | [`cli`] | one file per command | `engine`, `config`, and the types of `object`, `git`, `render`, `cluster` |
+//! | [`sandbox`] | a Kubernetes API in this process | `object`, `merge` |
+//! | [`cli`] | one file per command | `engine`, `config`, `sandbox`, and the types of `object`, `git`, `render`, `cluster` |
 //! | [`console`] | the terminal program: model, update, view | `engine`, `config`, and the types of `object`, `git`, `cluster`, `merge` |
 //!
 //! `ARCHITECTURE.md` follows one change through all of them.
@@ -29,3 +30,4 @@ pub mod git;
 pub mod merge;
 pub mod object;
 pub mod render;
+pub mod sandbox;

@@ -15,9 +15,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cluster", &["object", "merge"]),
     ("config", &["object", "render"]),
     ("engine", &["object", "merge", "git", "render", "cluster", "config"]),
-    ("cli", &["object", "merge", "git", "render", "cluster", "config", "engine"]),
-    ("console", &["object", "merge", "git", "render", "cluster", "config", "engine"]),
     ("sandbox", &["object", "merge"]),
+    ("cli", &["object", "merge", "git", "render", "cluster", "config", "engine", "sandbox"]),
+    ("console", &["object", "merge", "git", "render", "cluster", "config", "engine", "sandbox"]),
 ];
 
 /// Crates that draw on a terminal, and the one module that may name them.

@@ -124,7 +124,8 @@ fn what_is_not_understood_is_a_usage_error() {
 fn what_is_not_there_yet_is_refused_and_never_ignored() {
     let home = Home::with_config(CONFIG);
     for arguments in [
-        &["sandbox", "--headless"][..],
+        &["sandbox"][..],
+        &["sandbox", "--headless", "--apps", "3"],
         &["pin", "shop", "v1", "--dry-run"],
         &["unpin", "shop", "--yes"],
         &["undo", "shop", "--yes"],

@@ -96,9 +96,8 @@ pub enum Command {
     },
     /// The manual page, in roff
     Man,
-    /// The console on an embedded cluster (not part of this version yet)
-    #[command(hide = true)]
-    Sandbox(Later),
+    /// A Kubernetes API in this process, to try things on: kubectl and driftdeck work on it
+    Sandbox(SandboxArgs),
     /// Stay at an older revision (not part of this version yet)
     #[command(hide = true)]
     Pin(Later),
@@ -165,6 +164,29 @@ pub struct Later {
     /// Not read
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
     rest: Vec<String>,
+}
+
+/// `sandbox`.
+#[derive(Debug, Args)]
+pub struct SandboxArgs {
+    /// Folder that its objects and certificates are kept in [default: sandbox in the data folder]
+    #[arg(long, value_name = "D")]
+    pub dir: Option<PathBuf>,
+    /// Port on loopback [default: any that is free]
+    #[arg(long, value_name = "P", default_value_t = 0, hide_default_value = true)]
+    pub port: u16,
+    /// Print the variables that point kubectl and driftdeck to it, and serve until stopped
+    #[arg(long)]
+    pub headless: bool,
+    /// Throw away what is in the folder
+    #[arg(long)]
+    pub fresh: bool,
+    /// Applications of a big world (not part of this version yet)
+    #[arg(long, value_name = "N", hide = true)]
+    pub apps: Option<usize>,
+    /// Objects of a big world (not part of this version yet)
+    #[arg(long, value_name = "M", hide = true)]
+    pub objects: Option<usize>,
 }
 
 /// `init`.

@@ -25,6 +25,7 @@ mod progress;
 mod render;
 mod revert;
 mod rights;
+mod sandbox;
 #[cfg(test)]
 mod schema;
 mod session;
@@ -59,11 +60,11 @@ pub async fn run(command: Command, context: &Context, actions: fn() -> serde_jso
         Command::History(args) => history::run(&args, context).await,
         Command::Show(args) => show::run(&args, context).await,
         Command::Revert(args) => revert::run(&args, context).await,
+        Command::Sandbox(args) => sandbox::run(&args, context).await,
         Command::Keys => keys::run(&actions(), context),
         Command::Completions { shell } => completions::run(shell),
         Command::Man => man::run(),
-        Command::Sandbox(_)
-        | Command::Pin(_)
+        Command::Pin(_)
         | Command::Unpin(_)
         | Command::Undo(_)
         | Command::Pause(_)

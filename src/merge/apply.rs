@@ -10,8 +10,8 @@
 //! What the server does besides (conversion to Go types, defaults, validation, admission) is not here. The manager named
 //! `kubectl` gets a grace from the server for its last-applied annotation, which is not here either.
 
-mod first;
-mod object;
+pub(super) mod first;
+pub(super) mod object;
 mod prune;
 
 use super::{

@@ -11,6 +11,7 @@
 //! typed     values seen through it    entry, conflict   who owns which
 //! apply     the algorithm             defaults          what the server does afterwards
 //! settled   whether there is anything to do at all
+//! update    owners after other writes
 //! changes, alignment, ownership       what differs, and who owns it
 //! ```
 
@@ -29,6 +30,7 @@ mod path;
 pub mod schema;
 mod settled;
 mod typed;
+mod update;
 mod value;
 
 pub use apply::{Applied, Outcome, Unknown, merge};
@@ -44,6 +46,7 @@ pub use path::{Path, PathElement};
 pub use schema::{Schema, Schemas};
 pub use settled::is_settled;
 pub use typed::TypedError;
+pub use update::{Writer, set_entries, update};
 
 #[cfg(test)]
 mod tests;

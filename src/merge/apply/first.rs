@@ -29,7 +29,7 @@ pub(super) fn entry(kind: Kind<'_>, api_version: &str, live: &Value) -> Option<E
 
 /// The object with nothing in it, against which the live one is compared. Of a built-in kind it is a Go value, which has a
 /// field of every struct that is no pointer, and null for a list that is written even when it is empty.
-fn nothing(kind: Kind<'_>, live: &Value) -> Value {
+pub(in crate::merge) fn nothing(kind: Kind<'_>, live: &Value) -> Value {
     let mut empty = if kind.is_custom { Map::new() } else { zero(kind.root, live) };
     for name in ["apiVersion", "kind"] {
         empty.extend(live.get(name).map(|value| (name.to_owned(), value.clone())));

@@ -19,7 +19,7 @@ pub(super) fn is_too_deep(value: &Value) -> bool {
 }
 
 /// An object's `apiVersion` and kind; empty where it has none.
-pub(super) fn kind_of(object: &Value) -> (&str, &str) {
+pub(in crate::merge) fn kind_of(object: &Value) -> (&str, &str) {
     let text = |name| object.get(name).and_then(Value::as_str).unwrap_or_default();
     (text("apiVersion"), text("kind"))
 }
@@ -37,7 +37,7 @@ const SERVER_WRITTEN: &[&str] = &[
 ];
 
 /// Fields that are in no entry (apimachinery's `stripMeta`).
-pub(super) fn unowned() -> &'static FieldSet {
+pub(in crate::merge) fn unowned() -> &'static FieldSet {
     static UNOWNED: LazyLock<FieldSet> = LazyLock::new(|| {
         let mut set = FieldSet::default();
         for name in ["apiVersion", "kind", "metadata"] {
@@ -119,7 +119,7 @@ fn fold_string_data(secret: &mut Map<String, Value>) {
 }
 
 /// Writes the entries into an object.
-pub(super) fn set_managed_fields(object: &mut Value, entries: &[Entry]) {
+pub(in crate::merge) fn set_managed_fields(object: &mut Value, entries: &[Entry]) {
     let Some(object) = object.as_object_mut() else { return };
     let metadata = object.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
     if let Some(metadata) = metadata.as_object_mut() {
