@@ -6,6 +6,7 @@ use crate::{
     merge::Schemas,
     merge::schema::{Scalar, Type},
 };
+use base64::{DecodeError, Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
 /// What becomes of fields that the kind does not have (`fieldValidation`).
@@ -85,7 +86,7 @@ pub(super) fn typed(
     let (api_version, kind) = (resource.api_version(), resource.kind.as_str());
     let found = check(schemas, &api_version, kind, object)?;
     let handled = format!("{kind} in version {:?} cannot be handled as a {kind}", resource.version);
-    if let Some(error) = found.error {
+    if let Some(error) = found.error.or_else(|| undecodable(object)) {
         return Err(Failure::bad_request(format!("{handled}: {error}")));
     }
     match validation {
@@ -123,6 +124,25 @@ pub(super) fn patched(
         FieldValidation::Warn => Ok(found.unknown),
         _ => Ok(Vec::new()),
     }
+}
+
+/// Bytes that are no base64, in the words of Go's decoder: it names the first byte that is none.
+pub(super) fn undecodable(object: &Value) -> Option<String> {
+    let field = match (super::meta::text(object, "/apiVersion"), super::meta::text(object, "/kind")) {
+        ("v1", "Secret") => "data",
+        ("v1", "ConfigMap") => "binaryData",
+        _ => return None,
+    };
+    let values = object.get(field).and_then(Value::as_object).into_iter().flatten();
+    values.filter_map(|(_, value)| value.as_str()).find_map(|text| {
+        let plain: String = text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
+        let at = match STANDARD.decode(&plain) {
+            Ok(_) => return None,
+            Err(DecodeError::InvalidByte(at, _)) => at,
+            Err(_) => plain.len(),
+        };
+        Some(format!("illegal base64 data at input byte {at}"))
+    })
 }
 
 /// What does not fit.

@@ -42,8 +42,10 @@ fn fixed(live: &Value, pod: &Value, causes: &mut Vec<Cause>) {
 
 /// The spec of a Pod or of a template.
 pub(super) fn spec(object: &Value, pointer: &str, field: &str, causes: &mut Vec<Cause>) {
-    let volumes: BTreeSet<&str> =
+    let mut volumes: BTreeSet<&str> =
         items(object, &format!("{pointer}/volumes")).iter().map(|volume| text(volume, "/name")).collect();
+    // The claims of a StatefulSet become volumes of its Pods.
+    volumes.extend(items(object, "/spec/volumeClaimTemplates").iter().map(|claim| text(claim, "/metadata/name")));
     for (at, volume) in items(object, &format!("{pointer}/volumes")).iter().enumerate() {
         let name = text(volume, "/name");
         let field = format!("{field}.volumes[{at}].name");

@@ -81,6 +81,14 @@ fn allocate(api: &Api, service: &mut Value) {
                 port["nodePort"] = found.into();
             }
         }
+        // Nodes answer there for their share of a load balancer's traffic.
+        let is_asked = kind == "LoadBalancer" && text(service, "/spec/externalTrafficPolicy") == "Local";
+        if is_asked && meta::number(service, "/spec/healthCheckNodePort") == 0 {
+            let start = i64::from(u16::from_le_bytes(meta::random()));
+            let mut free = (0..span).map(|step| NODE_PORTS.start() + (start + step) % span);
+            let found = free.find(|port| used.insert(*port));
+            meta::set(made(service, "spec"), "healthCheckNodePort", found.map(Value::from));
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
     sandbox::{
         answer::Answer,
         api::{Api, Call},
+        decode,
         failure::{Cause, Failure},
         meta, validate,
     },
@@ -47,6 +48,7 @@ pub(super) async fn answer(api: &Api, call: &Call<'_>) -> Result<Answer, Failure
                 Outcome::Applied(applied) => (applied.object.into_owned(), timed(applied.entries, manager)),
                 other => return Err(refused(call, other)),
             };
+            check(call, &desired, &object)?;
             merge::defaults::apply(&schemas, &mut object, None);
             let namespace = call.namespace().unwrap_or_default();
             match create::finish(api, resource, namespace, object, &entries, by) {
@@ -64,6 +66,7 @@ pub(super) async fn answer(api: &Api, call: &Call<'_>) -> Result<Answer, Failure
                 Outcome::Applied(applied) => {
                     let is_changed = matches!(applied.object, Cow::Owned(_));
                     let mut object = applied.object.into_owned();
+                    check(call, &desired, &object)?;
                     let metadata = meta::metadata(&mut object);
                     for field in ["resourceVersion", "uid"] {
                         let given = meta::text(&desired, &format!("/metadata/{field}"));
@@ -111,8 +114,25 @@ fn read(call: &Call<'_>) -> Result<Value, Failure> {
     if metadata.get("managedFields").is_some_and(|entries| !entries.is_null()) {
         return Err(Failure::bad_request("metadata.managedFields must be nil"));
     }
-    super::update::check_place(call, &desired)?;
+    if !meta::name(&desired).is_empty() {
+        super::update::check_place(call, &desired)?;
+    }
     Ok(desired)
+}
+
+/// What the server finds out only after the merge: a body without a name, bytes that are none.
+fn check(call: &Call<'_>, desired: &Value, merged: &Value) -> Result<(), Failure> {
+    if meta::name(desired).is_empty() {
+        super::update::check_place(call, desired)?;
+    }
+    let Some(error) = decode::undecodable(merged) else { return Ok(()) };
+    let resource = call.resource;
+    let kind = format!("/{}, Kind={}", resource.version, resource.kind);
+    Err(Failure::internal(format!(
+        "failed to convert new object ({}/{}; {kind}) to proper version: unable to convert unstructured object to {kind}: error decoding from json: {error}",
+        call.namespace().unwrap_or_default(),
+        call.name(),
+    )))
 }
 
 /// The applying manager's entry is of now.

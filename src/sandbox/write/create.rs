@@ -58,6 +58,8 @@ pub(in crate::sandbox) fn create_object(
     }
     let schemas = api.documents.schemas(&resource.api_version());
     clear(&mut object, resource, namespace);
+    // An apply may give this one, for whatever it is worth.
+    meta::metadata(&mut object).remove("deletionGracePeriodSeconds");
     merge::defaults::apply(&schemas, &mut object, None);
     let writer = Writer { manager: by.manager, subresource: by.subresource, time: &meta::now() };
     let entries = merge::update(&schemas, None, &object, writer).unwrap_or_default();
@@ -71,7 +73,6 @@ fn clear(object: &mut Value, resource: &Resource, namespace: &str) {
         "uid",
         "creationTimestamp",
         "deletionTimestamp",
-        "deletionGracePeriodSeconds",
         "generation",
         "selfLink",
         "resourceVersion",
