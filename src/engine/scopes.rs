@@ -153,12 +153,16 @@ fn widen(scope: Scope, wide: &BTreeSet<Resource>) -> Scope {
     if wide.contains(&scope.resource) { Scope { namespace: None, ..scope } } else { scope }
 }
 
-/// Says whether the user may list and watch a kind in all namespaces. A right that was taken away since shows in the watch.
+/// Says whether the user may list and watch a kind in all namespaces. A right that was taken away since shows in the watch, and is not
+/// asked about again.
 async fn may_watch_everywhere(session: &Session, resource: &Resource) -> bool {
     let everywhere = Scope { resource: resource.clone(), namespace: None };
     match session.live().snapshot(&everywhere) {
         Known::Known { .. } => true,
-        Known::Failed(error) if matches!(*error, ClusterError::Forbidden { .. }) => false,
+        Known::Failed(error) if matches!(*error, ClusterError::Forbidden { .. }) => {
+            session.may_not_watch(everywhere);
+            false
+        }
         Known::Failed(_) | Known::Pending => session.may_watch(resource, None).await,
     }
 }
