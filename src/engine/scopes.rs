@@ -45,8 +45,8 @@ impl Scopes {
                 continue;
             };
             // A kind that Git still has is watched in the version that Git uses.
-            let known = scopes.all.iter().map(|scope| &scope.resource);
-            let resource = known.filter(|known| is(known, kind)).next().unwrap_or(resource).clone();
+            let known = scopes.all.iter().find(|scope| is(&scope.resource, kind));
+            let resource = known.map_or(resource, |scope| &scope.resource).clone();
             match inventory {
                 Some(inventory) if resource.namespaced => {
                     let scope =
