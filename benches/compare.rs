@@ -15,7 +15,7 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process::Command,
-    sync::{Arc, LazyLock, Mutex},
+    sync::{Arc, Mutex},
 };
 use tokio::runtime::Runtime;
 
@@ -25,6 +25,7 @@ fn main() {
         return;
     }
     divan::main();
+    *WORLD.lock().expect("no benchmark has failed") = None;
 }
 
 fn kubeconfig() -> Option<PathBuf> {
@@ -39,8 +40,12 @@ fn sizes() -> Vec<usize> {
 /// Commits after the first, each of which changes another file.
 const COMMITS: usize = 100;
 
+/// The world that is measured now.
+static WORLD: Mutex<Option<Arc<World>>> = Mutex::new(None);
+
 /// The objects in a namespace of their own, in Git and on the cluster; deleted at the end.
 struct World {
+    objects: usize,
     folder: tempfile::TempDir,
     namespace: String,
     runtime: Runtime,
@@ -120,20 +125,20 @@ impl World {
         );
         fs::write(folder.path().join("config.toml"), config).expect("a file");
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-        Self { folder, namespace, runtime, commits }
+        Self { objects, folder, namespace, runtime, commits }
     }
 
-    /// The world of a size, made once.
+    /// The world of a size. One at a time: what is measured is alone on the cluster.
     fn of(objects: usize) -> Arc<Self> {
-        static WORLDS: LazyLock<Mutex<Vec<(usize, Arc<World>)>>> = LazyLock::new(Mutex::default);
-        let mut worlds = WORLDS.lock().expect("no benchmark has failed");
-        if let Some((_, world)) = worlds.iter().find(|(size, _)| *size == objects) {
-            return Arc::clone(world);
+        let mut world = WORLD.lock().expect("no benchmark has failed");
+        match world.as_ref().filter(|world| world.objects == objects) {
+            Some(world) => Arc::clone(world),
+            None => {
+                // The old one is gone before the new one is made.
+                *world = None;
+                Arc::clone(world.insert(Arc::new(Self::new(objects))))
+            }
         }
-        // One at a time, so that what is measured is alone on the cluster.
-        worlds.clear();
-        worlds.push((objects, Arc::new(Self::new(objects))));
-        Arc::clone(&worlds[0].1)
     }
 
     fn engine(&self, follow: bool) -> Engine {
