@@ -18,6 +18,11 @@ use support::{Kubectl, World, cluster, shop};
 const DEADLINE: Duration = Duration::from_secs(30);
 
 fn engine(world: &World) -> Engine {
+    engine_as(world, None)
+}
+
+/// The engine as another user.
+fn engine_as(world: &World, impersonate: Option<String>) -> Engine {
     let folder = |name: &str| world.folder().join(name);
     let paths = Paths {
         config_file: world.config_file(),
@@ -27,7 +32,7 @@ fn engine(world: &World) -> Engine {
     };
     paths.create().unwrap();
     let config = Config::load(&world.config_file()).unwrap();
-    Engine::start(config, paths, Options { follow: true, ..Options::default() })
+    Engine::start(config, paths, Options { follow: true, impersonate, ..Options::default() })
 }
 
 /// Waits until an application's comparison says something.
@@ -149,4 +154,59 @@ async fn a_move_is_shown_at_once_and_what_did_not_move_stays_the_same_object() {
     kubectl.run(&["delete", "-n", namespace, "configmap/api-env"]);
     until(&engine, "the deletion", |comparison| state(comparison, "ConfigMap") == Some(ObjectState::Missing)).await;
     engine.shutdown().await;
+}
+
+/// How many watches of a group's kinds the server serves, in all namespaces at once and in single ones. Its own controllers come to
+/// watch every kind in all namespaces, some time after it was defined.
+fn watches(kubectl: &Kubectl, group: &str) -> [u64; 2] {
+    let metrics = kubectl.run(&["get", "--raw", "/metrics"]);
+    let of_group = metrics.lines().filter(|line| {
+        line.starts_with("apiserver_longrunning_requests{")
+            && line.contains(&format!("group=\"{group}\""))
+            && line.contains("verb=\"WATCH\"")
+    });
+    let of_group: Vec<&str> = of_group.collect();
+    ["cluster", "namespace"].map(|scope| {
+        let of_scope = of_group.iter().filter(|line| line.contains(&format!("scope=\"{scope}\"")));
+        of_scope.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kind_in_many_namespaces_is_watched_in_all_of_them_at_once_where_the_user_may() {
+    let Some(kubectl) = cluster(1, "one watch for many namespaces") else { return };
+    let crd = Crd(&kubectl, format!("w{}.example.com", std::process::id()));
+    crd.apply();
+    let namespaces: Vec<_> = (0..22).map(|number| kubectl.namespace(&format!("wide-{number}"))).collect();
+    let home = namespaces[0].name();
+    let thing = |namespace: &str| json!({"apiVersion": format!("{}/v1", crd.1), "kind": "Thing", "metadata": {"name": "t", "namespace": namespace}, "size": 1});
+    let things: Vec<String> = namespaces.iter().map(|namespace| thing(namespace.name()).to_string()).collect();
+    // Who may list and watch everywhere, and who may in each of these namespaces only.
+    let narrow = format!("narrow-{}", std::process::id());
+    for namespace in &namespaces {
+        let (role, user) = (format!("--resource=things.{}", crd.1), format!("--user={narrow}"));
+        kubectl.run(&["create", "role", "narrow", "-n", namespace.name(), "--verb=get,list,watch", &role]);
+        kubectl.run(&["create", "rolebinding", "narrow", "-n", namespace.name(), "--role=narrow", &user]);
+    }
+    for user in [None, Some(narrow.clone())] {
+        let [everywhere, _] = watches(&kubectl, &crd.1);
+        let expected = if user.is_some() { 22 } else { 0 };
+        let (world, repository) = World::with_shop(&kubectl, home);
+        repository.commit("things", &[("apps/shop/things.yaml", &things.join("\n---\n"))]);
+        let engine = engine_as(&world, user);
+        until(&engine, "all are missing", |comparison| comparison.count(ObjectState::Missing) == 22).await;
+        let single = |expected: u64| match watches(&kubectl, &crd.1) {
+            [_, single] if single == expected => Ok(()),
+            found => Err(format!("{found:?}")),
+        };
+        support::until("the watches", DEADLINE, || single(expected));
+        let [now, _] = watches(&kubectl, &crd.1);
+        assert!(expected > 0 || now > everywhere, "{now} and {everywhere} before");
+        kubectl.run_with(&["apply", "--server-side", "--field-manager=driftdeck", "-f", "-"], &things[7]);
+        until(&engine, "one is there", |comparison| comparison.count(ObjectState::Missing) == 21).await;
+        kubectl.run(&["delete", "-n", namespaces[7].name(), &format!("things.{}/t", crd.1)]);
+        until(&engine, "it is gone", |comparison| comparison.count(ObjectState::Missing) == 22).await;
+        engine.shutdown().await;
+        support::until("no watch is left", DEADLINE, || single(0));
+    }
 }

@@ -6,7 +6,7 @@ use super::{
     request::Transport,
     watch::{self, Watched},
 };
-use crate::object::ObjectId;
+use crate::object::{ObjectId, ObjectIds};
 use std::{
     borrow::Cow,
     collections::{BTreeSet, HashMap},
@@ -128,7 +128,7 @@ pub struct Interest {
     /// What is watched.
     pub scopes: BTreeSet<Scope>,
     /// The objects whose moves are told; none: all of these scopes.
-    pub objects: Option<Arc<BTreeSet<Arc<ObjectId>>>>,
+    pub objects: Option<Arc<ObjectIds>>,
     /// Moves of objects with this value of the `applyset.kubernetes.io/part-of` label are told too.
     pub part_of: Option<String>,
 }
@@ -169,7 +169,7 @@ impl Mailbox {
 pub(super) struct Audience(RwLock<HashMap<u64, Listener>>);
 
 struct Listener {
-    objects: Option<Arc<BTreeSet<Arc<ObjectId>>>>,
+    objects: Option<Arc<ObjectIds>>,
     part_of: Option<String>,
     mailbox: Arc<Mailbox>,
 }

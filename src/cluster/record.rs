@@ -237,12 +237,17 @@ pub async fn list(session: &Session, namespace: &str, application: &str) -> Resu
     Ok(read(session, namespace, application).await?.heads)
 }
 
-/// As [`list`], but only the newest record has its lists (`steps`, `applied`): those of large applications are megabytes, and it is the
-/// newest that says of every object which record last applied it.
+/// As [`list`], but only the newest record says which record last applied each object (`applied`), and none has its steps: those lists of
+/// large applications are megabytes. `known` is the newest as it was read before: once it has ended it never changes.
 ///
 /// # Errors
 /// [`ClusterError`].
-pub async fn heads(session: &Session, namespace: &str, application: &str) -> Result<Vec<RecordHead>, ClusterError> {
+pub async fn heads(
+    session: &Session,
+    namespace: &str,
+    application: &str,
+    known: Option<&RecordHead>,
+) -> Result<Vec<RecordHead>, ClusterError> {
     let mut stored = Stored::default();
     for live in listed(session, namespace, &format!("{APPLICATION}={application},{RECORD_KIND}=record")).await? {
         stored.take(namespace, &live);
@@ -250,15 +255,25 @@ pub async fn heads(session: &Session, namespace: &str, application: &str) -> Res
     stored.sort();
     let mut heads = stored.heads.into_iter();
     let Some(mut newest) = heads.next() else { return Ok(Vec::new()) };
-    let parts = newest
-        .parts
-        .iter()
-        .map(|name| async move { session.get(&config_maps(), &config_map_id(namespace, name)).await });
-    let mut parts_found = Stored::default();
-    for part in futures::future::try_join_all(parts).await?.into_iter().flatten() {
-        parts_found.take(namespace, &part);
+    let is_known = |known: &&RecordHead| {
+        let identity = |head: &RecordHead| (head.name.clone(), head.uid.clone(), head.finished, head.parts.clone());
+        known.finished.is_some() && identity(known) == identity(&newest)
+    };
+    match known.filter(is_known) {
+        Some(known) => newest.applied.clone_from(&known.applied),
+        None => {
+            let parts = newest
+                .parts
+                .iter()
+                .map(|name| async move { session.get(&config_maps(), &config_map_id(namespace, name)).await });
+            let mut found = Stored::default();
+            for part in futures::future::try_join_all(parts).await?.into_iter().flatten() {
+                found.take(namespace, &part);
+            }
+            found.complete(&mut newest);
+        }
     }
-    parts_found.complete(&mut newest);
+    newest.steps = Vec::new();
     let older = heads.map(|head| RecordHead { steps: Vec::new(), applied: BTreeMap::new(), ..head });
     Ok(std::iter::once(newest).chain(older).collect())
 }

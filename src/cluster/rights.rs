@@ -46,6 +46,10 @@ impl Session {
             }
         }
     }
+    /// Takes note that a watch was refused.
+    pub fn may_not_watch(&self, scope: Scope) {
+        self.watch_rights().insert(scope, false);
+    }
 }
 
 /// Asks for the user's name as the server knows it (SelfSubjectReview, Kubernetes 1.28).

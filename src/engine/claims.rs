@@ -1,6 +1,6 @@
 //! Which application claims which object of which cluster: an object that two of them claim is an error on both.
 
-use crate::object::ObjectId;
+use crate::object::{ObjectId, ObjectIds};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -20,7 +20,7 @@ struct Board {
 #[derive(Default)]
 struct Claims {
     /// By application: its cluster's identity and its objects.
-    by_application: HashMap<String, (String, Arc<BTreeSet<Arc<ObjectId>>>)>,
+    by_application: HashMap<String, (String, Arc<ObjectIds>)>,
     /// By cluster: who claims each object.
     by_object: HashMap<String, HashMap<Arc<ObjectId>, Vec<Arc<str>>>>,
     /// By cluster: the objects that more than one claims. There are few, and mostly none.
@@ -31,7 +31,7 @@ struct Claims {
 
 impl ClaimBoard {
     /// Says what an application claims; nothing: it could not be told.
-    pub(in crate::engine) fn claim(&self, application: &str, claim: Option<(&str, Arc<BTreeSet<Arc<ObjectId>>>)>) {
+    pub(in crate::engine) fn claim(&self, application: &str, claim: Option<(&str, Arc<ObjectIds>)>) {
         if let Some((cluster, ids)) = claim {
             self.claims().replace(application, Some((cluster.to_owned(), ids)));
         }
@@ -78,7 +78,7 @@ impl ClaimBoard {
 }
 
 impl Claims {
-    fn replace(&mut self, application: &str, claim: Option<(String, Arc<BTreeSet<Arc<ObjectId>>>)>) {
+    fn replace(&mut self, application: &str, claim: Option<(String, Arc<ObjectIds>)>) {
         let before = match &claim {
             Some(claim) => {
                 if self.by_application.get(application).is_some_and(|known| same(known, claim)) {
@@ -135,7 +135,7 @@ impl Claims {
     }
 }
 
-fn same(a: &(String, Arc<BTreeSet<Arc<ObjectId>>>), b: &(String, Arc<BTreeSet<Arc<ObjectId>>>)) -> bool {
+fn same(a: &(String, Arc<ObjectIds>), b: &(String, Arc<ObjectIds>)) -> bool {
     a.0 == b.0 && (Arc::ptr_eq(&a.1, &b.1) || a.1 == b.1)
 }
 
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
     use futures::FutureExt;
 
-    fn ids(ids: &[&str]) -> Arc<BTreeSet<Arc<ObjectId>>> {
+    fn ids(ids: &[&str]) -> Arc<ObjectIds> {
         Arc::new(ids.iter().map(|id| Arc::new(id.parse().unwrap())).collect())
     }
 

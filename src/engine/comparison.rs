@@ -305,7 +305,12 @@ pub struct Comparison {
 impl Comparison {
     /// Counts objects in a state.
     pub fn count(&self, state: ObjectState) -> usize {
-        self.objects.iter().filter(|object| object.state == state).count()
+        // Those that differ come first, and screens ask every second.
+        let differing = self.objects.iter().take_while(|object| object.state != ObjectState::Synced);
+        match state {
+            ObjectState::Synced => self.objects.len() - differing.count(),
+            state => differing.filter(|object| object.state == state).count(),
+        }
     }
     /// Says whether two comparisons say the same, whatever the age of the live side.
     pub fn says_the_same(&self, other: &Self) -> bool {

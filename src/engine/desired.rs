@@ -4,12 +4,12 @@
 use super::order::{Place, apply_order, hook_annotation, is_provider, kind_rank, needs, wave, waves};
 use crate::{
     cluster::{Catalog, Resource},
-    object::{Issue, Manifest, ObjectId, PackedManifest, canonical_json, sha256_hex},
+    object::{Issue, Manifest, ObjectId, ObjectIds, PackedManifest, canonical_json, sha256_hex},
     render::Rendered,
 };
 use serde_json::Value;
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     sync::{Arc, OnceLock},
 };
 
@@ -62,7 +62,7 @@ pub(in crate::engine) struct Desired {
     pub issues: Vec<Issue>,
     /// Namespaces and CRDs among the objects: others may need them.
     providers: Vec<Manifest>,
-    ids: OnceLock<Arc<BTreeSet<Arc<ObjectId>>>>,
+    ids: OnceLock<Arc<ObjectIds>>,
     order: OnceLock<Arc<Order>>,
 }
 
@@ -232,7 +232,7 @@ impl Desired {
             || self.objects.iter().any(|object| object.resource.is_err() && same(&object.manifest.id))
     }
     /// Returns the identities of its objects.
-    pub(in crate::engine) fn ids(&self) -> Arc<BTreeSet<Arc<ObjectId>>> {
+    pub(in crate::engine) fn ids(&self) -> Arc<ObjectIds> {
         let ids = || Arc::new(self.objects.iter().map(|object| object.manifest.id.clone()).collect());
         Arc::clone(self.ids.get_or_init(ids))
     }

@@ -159,9 +159,11 @@ impl LedgerReader {
                 return Arc::clone(ledger);
             }
         }
+        let before = self.latest().ledger.clone();
+        let known = before.as_ref().and_then(|before| before.records.first());
         let (inventory, records, lease) = tokio::join!(
             Inventory::read(session, namespace, &self.application),
-            record::heads(session, namespace, &self.application),
+            record::heads(session, namespace, &self.application, known),
             lease::peek(session, namespace, &self.application),
         );
         let mut ledger = Ledger::default();
@@ -174,11 +176,7 @@ impl LedgerReader {
             }
         }
         match records {
-            Ok(mut records) => {
-                // What became of each step is told while it happens; a large application's steps are megabytes.
-                records.iter_mut().for_each(|head| head.steps = Vec::new());
-                ledger.records = records;
-            }
+            Ok(records) => ledger.records = records,
             Err(ClusterError::NotFound { .. }) => {}
             Err(error) => ledger.problem("the records", error),
         }

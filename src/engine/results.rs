@@ -179,7 +179,26 @@ impl Application {
         let missing: Vec<usize> = (0..found.len()).filter(|index| found[*index].is_none()).collect();
         let mut differing = Vec::new();
         let schemas = self.schemas(desired, &missing, session).await;
-        for judged in self.judge(desired, &live, &bases, &missing, session, &schemas, look).await {
+        let absent = |id: &ObjectId| {
+            desired.position(id).is_none_or(|index| matches!(live.get(index), None | Some(Live::Absent)))
+        };
+        let work = missing.iter().map(|index| {
+            let object = Arc::clone(&desired.objects[*index]);
+            let askable = !object.needs.iter().any(absent);
+            let (live, recorded) = (live[*index].clone(), bases[*index].is_some());
+            Judging { index: *index, object, live, askable, recorded }
+        });
+        let judge = Judge {
+            session: session.clone(),
+            predictions: Arc::clone(&self.predictions),
+            schemas: Arc::clone(&schemas),
+            rules: Arc::clone(&self.ignore),
+            extras: self.section.extras,
+            verify: look.verify,
+            anew: look.anew,
+            lost: self.cluster.lost().map(|lost| lost.to_string()),
+        };
+        for judged in self.judge(work.collect(), judge, look.show).await {
             match judged {
                 Judged::Done(index, done) => found[index] = Some(Arc::new(done)),
                 Judged::Differs(waits) => differing.push(waits),
@@ -226,47 +245,17 @@ impl Application {
         }
     }
 
-    async fn judge(
-        &self,
-        desired: &Arc<Desired>,
-        live: &[Live],
-        bases: &[Option<Arc<str>>],
-        missing: &[usize],
-        session: &Session,
-        schemas: &Arc<Schemas>,
-        look: Look,
-    ) -> Vec<Judged> {
-        let absent = |id: &ObjectId| {
-            desired.position(id).is_none_or(|index| matches!(live.get(index), None | Some(Live::Absent)))
-        };
-        let total = missing.len();
-        let lost = self.cluster.lost().map(|lost| lost.to_string());
+    /// Judges objects. Reading and predicting costs the processor: the work is spread over the runtime's threads.
+    async fn judge(&self, work: Vec<Judging>, judge: Judge, show: bool) -> Vec<Judged> {
+        let total = work.len();
         let mut judged = Vec::with_capacity(total);
-        // Reading and predicting costs the processor: the work is spread over the runtime's threads.
         let share = total.div_ceil(std::thread::available_parallelism().map_or(2, usize::from)).max(TELL_EVERY);
-        let done = Arc::new(AtomicUsize::new(0));
+        let (judge, done) = (Arc::new(judge), Arc::new(AtomicUsize::new(0)));
         let mut tasks = tokio::task::JoinSet::new();
-        for share in missing.chunks(share) {
-            let work: Vec<Judging> = share
-                .iter()
-                .map(|index| {
-                    let object = Arc::clone(&desired.objects[*index]);
-                    let askable = !object.needs.iter().any(absent);
-                    let recorded = bases[*index].is_some();
-                    Judging { index: *index, object, live: live[*index].clone(), askable, recorded }
-                })
-                .collect();
-            let judge = Arc::new(Judge {
-                session: session.clone(),
-                predictions: Arc::clone(&self.predictions),
-                schemas: Arc::clone(schemas),
-                rules: Arc::clone(&self.ignore),
-                extras: self.section.extras,
-                verify: look.verify,
-                anew: look.anew,
-                lost: lost.clone(),
-            });
-            let done = Arc::clone(&done);
+        let mut work = work.into_iter().peekable();
+        while work.peek().is_some() {
+            let work: Vec<Judging> = work.by_ref().take(share).collect();
+            let (judge, done) = (Arc::clone(&judge), Arc::clone(&done));
             tasks.spawn(async move {
                 let mut judged = Vec::with_capacity(work.len());
                 let judge = &judge;
@@ -289,7 +278,7 @@ impl Application {
                     // A panic in one share is an error of its objects, which the caller sees as missing.
                     Some(Err(error)) => tracing::error!(application = self.section.name, %error, "a comparison failed"),
                 },
-                _ = tell.tick(), if look.show && total > TELL_EVERY => {
+                _ = tell.tick(), if show && total > TELL_EVERY => {
                     self.show(Work::Comparing(done.load(Ordering::Relaxed), total));
                 }
             }

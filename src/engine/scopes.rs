@@ -45,8 +45,8 @@ impl Scopes {
                 continue;
             };
             // A kind that Git still has is watched in the version that Git uses.
-            let known = scopes.all.iter().map(|scope| &scope.resource);
-            let resource = known.filter(|known| is(known, kind)).next().unwrap_or(resource).clone();
+            let known = scopes.all.iter().find(|scope| is(&scope.resource, kind));
+            let resource = known.map_or(resource, |scope| &scope.resource).clone();
             match inventory {
                 Some(inventory) if resource.namespaced => {
                     let scope =
@@ -153,12 +153,16 @@ fn widen(scope: Scope, wide: &BTreeSet<Resource>) -> Scope {
     if wide.contains(&scope.resource) { Scope { namespace: None, ..scope } } else { scope }
 }
 
-/// Says whether the user may list and watch a kind in all namespaces. A right that was taken away since shows in the watch.
+/// Says whether the user may list and watch a kind in all namespaces. A right that was taken away since shows in the watch, and is not
+/// asked about again.
 async fn may_watch_everywhere(session: &Session, resource: &Resource) -> bool {
     let everywhere = Scope { resource: resource.clone(), namespace: None };
     match session.live().snapshot(&everywhere) {
         Known::Known { .. } => true,
-        Known::Failed(error) if matches!(*error, ClusterError::Forbidden { .. }) => false,
+        Known::Failed(error) if matches!(*error, ClusterError::Forbidden { .. }) => {
+            session.may_not_watch(everywhere);
+            false
+        }
         Known::Failed(_) | Known::Pending => session.may_watch(resource, None).await,
     }
 }

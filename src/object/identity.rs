@@ -2,7 +2,7 @@
 //! Deployment are the same object.
 
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeSet, fmt, str::FromStr, sync::Arc};
 
 /// A kind with its API group; the core group is the empty string.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -33,6 +33,9 @@ pub struct ObjectId {
     /// `metadata.name`.
     pub name: String,
 }
+
+/// Identities of objects, each shared by all that know the object by it.
+pub type ObjectIds = BTreeSet<Arc<ObjectId>>;
 
 /// Why a text is not an object's identity.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]

@@ -19,7 +19,7 @@ mod yaml;
 pub use borrowed::Borrowed;
 pub use canonical::{canonical_json, sha256_hex};
 pub use clean::clean;
-pub use identity::{GroupKind, IdentityError, ObjectId, join_api_version, split_api_version};
+pub use identity::{GroupKind, IdentityError, ObjectId, ObjectIds, join_api_version, split_api_version};
 pub use issue::{Issue, Severity};
 pub use manifest::{Label, Manifest, ManifestError, Origin, PackedManifest};
 pub use packed::{Dictionary, Packed, Unreadable};

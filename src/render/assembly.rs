@@ -159,7 +159,15 @@ impl Assembly {
 
 /// What manifests of a kind have in common, once there are many of that kind. Shared by all renders.
 #[derive(Default)]
-pub(super) struct Dictionaries(Mutex<HashMap<String, (usize, Option<Arc<Dictionary>>)>>);
+pub(super) struct Dictionaries(Mutex<HashMap<String, Alike>>);
+
+/// The manifests of a kind.
+#[derive(Default)]
+struct Alike {
+    count: usize,
+    /// What they have in common.
+    dictionary: Option<Arc<Dictionary>>,
+}
 
 impl Dictionaries {
     fn pack(&self, manifest: Manifest) -> Result<PackedManifest, ManifestError> {
@@ -170,15 +178,15 @@ impl Dictionaries {
     }
     fn of(&self, manifest: &Manifest) -> Option<Arc<Dictionary>> {
         let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (count, dictionary) = match kinds.get_mut(&manifest.id.kind) {
+        let alike = match kinds.get_mut(&manifest.id.kind) {
             Some(known) => known,
             None => kinds.entry(manifest.id.kind.clone()).or_default(),
         };
-        *count += 1;
-        if *count == Dictionary::WORTH_IT {
-            *dictionary = Some(Arc::new(Dictionary::of(manifest.body.to_string().as_bytes())));
+        alike.count += 1;
+        if alike.count == Dictionary::WORTH_IT {
+            alike.dictionary = Some(Arc::new(Dictionary::of(manifest.body.to_string().as_bytes())));
         }
-        dictionary.clone()
+        alike.dictionary.clone()
     }
 }
 

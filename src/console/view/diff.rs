@@ -147,7 +147,7 @@ fn reasons(model: &Model, ink: &Ink<'_>, application: &ApplicationView, width: u
 fn content(canvas: &mut Canvas<'_>, model: &Model, pane: &DiffPane, inner: Rect) {
     let ink = canvas.ink;
     let Some(comparison) = &pane.comparison else { return };
-    let differing = comparison.objects.iter().filter(|object| object.state != ObjectState::Synced).count();
+    let differing = comparison.objects.len() - comparison.count(ObjectState::Synced);
     if comparison.objects.is_empty() {
         let told = if comparison.issues.iter().any(|issue| issue.severity == Severity::Error) {
             "nothing could be compared"

@@ -34,7 +34,8 @@ impl Run<'_> {
         if self.issued_known {
             return Ok(());
         }
-        let records = record::heads(&self.session, &self.state_namespace, &self.application.section.name).await?;
+        let name = &self.application.section.name;
+        let records = record::heads(&self.session, &self.state_namespace, name, None).await?;
         let used = records.iter().any(|head| head.digest == self.head.digest);
         if used { Err(Refusal::Used.into()) } else { Ok(()) }
     }
