@@ -78,7 +78,7 @@ fn git(folder: &Path, arguments: &[&str]) -> String {
 }
 
 fn manifest(index: usize, revision: &str) -> String {
-    let env: String = (0..12)
+    let env: String = (0..4)
         .map(|n| format!("        - name: SETTING_{n}\n          value: value-{}\n", index * 31 + n * 17))
         .collect();
     format!(

@@ -60,7 +60,7 @@ awk -v n="$count" -v folder="$work/repository/app" 'BEGIN {
         name = sprintf("app-%05d", i); file = folder "/" name ".yaml"
         printf "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: %s\n  labels:\n    app.kubernetes.io/name: %s\n    team: team-%d\n  annotations:\n    checksum/config: \"%032d%032d\"\n", name, name, i % 13, i * 104729, i * 7919 > file
         printf "spec:\n  replicas: 0\n  selector:\n    matchLabels:\n      app: %s\n  template:\n    metadata:\n      labels:\n        app: %s\n    spec:\n      containers:\n      - name: main\n        image: registry.example.com/team/%s:1.%d.0\n        env:\n", name, name, name, i % 40 > file
-        for (e = 0; e < 12; e++) printf "        - name: SETTING_%d\n          value: value-%d\n", e, i * 31 + e * 17 > file
+        for (e = 0; e < 4; e++) printf "        - name: SETTING_%d\n          value: value-%d\n", e, i * 31 + e * 17 > file
         printf "        resources:\n          limits:\n            cpu: 500m\n            memory: 512Mi\n          requests:\n            cpu: 100m\n            memory: 128Mi\n" > file
         close(file)
     }

@@ -1,5 +1,6 @@
 //! The edge: one loop over signals, keys, snapshots and time. It drains what is there, updates, then draws once if
-//! something changed; keys are drawn at once, everything else at most every 16 ms, and nothing wakes it but a tick a second.
+//! something changed; keys are drawn at once, everything else at most every 16 ms, and nothing wakes it but a tick a second, of which few draw anything
+//! when nobody has touched the keys for a minute.
 
 use super::{
     effect::{self, Effect},
@@ -37,6 +38,11 @@ use tokio::{
     },
     time::{MissedTickBehavior, interval, sleep_until},
 };
+
+/// After this time without a key the ages on the screen move on less often.
+const LEFT_ALONE: Duration = Duration::from_secs(60);
+/// How often they then do.
+const NOW_AND_THEN: Duration = Duration::from_millis(4500);
 
 /// Shortest time between two pictures that no key asked for.
 const FRAME: Duration = Duration::from_millis(16);
@@ -203,7 +209,11 @@ where
                 console.take(Event::Fleet(snapshot))?;
             }
             () = sleep_until(due.into()), if waiting => {}
-            _ = tick.tick(), if console.focused => console.take(Event::Tick)?,
+            _ = tick.tick(), if console.focused => {
+                if console.ages_move_on() {
+                    console.take(Event::Tick)?;
+                }
+            }
         }
     }
     Ok(())
@@ -212,6 +222,16 @@ where
 impl<F: FnMut(Effect, &UnboundedSender<Event>)> Console<F> {
     fn stamp(&self) -> Stamp {
         Stamp { now: config::now(), uptime: self.started.elapsed() }
+    }
+
+    /// Says at a tick whether the ages on the screen move on: every second; on a console that nobody has touched for a while, and
+    /// on which nothing runs out, now and then. Most consoles stand in a terminal that does not tell whether anybody looks.
+    fn ages_move_on(&self) -> bool {
+        let Model { layers, input, status, runs, last_key, .. } = &self.model;
+        let uptime = self.started.elapsed();
+        let is_left_alone = uptime.saturating_sub(last_key.unwrap_or_default()) > LEFT_ALONE;
+        let is_still = layers.is_empty() && input.is_none() && status.is_none() && runs.is_empty();
+        !(is_left_alone && is_still) || self.drawn.is_none_or(|drawn| drawn.elapsed() > NOW_AND_THEN)
     }
 
     /// Updates the model and starts what it asks for.

@@ -175,6 +175,11 @@ fn lost(cluster: &str, fact: &ClusterFact) -> Option<Lost> {
     Some(Lost { cluster: cluster.to_owned(), since: fact.failing_since.unwrap_or_else(config::now), error })
 }
 
+/// Says whether a round trip differs from the one on the screen by more than the usual noise.
+fn is_other(shown: Duration, now: Duration) -> bool {
+    shown.abs_diff(now) > (shown / 4).max(Duration::from_millis(2))
+}
+
 struct Worker {
     name: String,
     target: Target,
@@ -214,7 +219,7 @@ impl Worker {
 
     /// Pings until the credentials are refused: then a new connection reads them anew.
     async fn attend(&self, session: &Session) {
-        let mut lost = false;
+        let (mut lost, mut shown): (bool, Option<Duration>) = (false, None);
         let mut schemas_at = Instant::now();
         loop {
             let pause = if lost { PING_EVERY_WHEN_LOST } else { PING_EVERY };
@@ -230,12 +235,17 @@ impl Worker {
             match session.ping().await {
                 Ok(latency) => {
                     if std::mem::take(&mut lost) {
+                        shown = None;
                         self.told.success();
                         self.hub.activity(ActivityKind::Done, &self.name, "connected again");
                         self.publish.send_modify(|fact| (fact.error, fact.failing_since) = (None, None));
                         session.live().retry();
                     }
-                    self.hub.cluster(&self.name, move |view| view.state = ClusterState::Connected { latency });
+                    // A round trip that is about as long as the last one is no news that is worth a new picture.
+                    if shown.is_none_or(|shown| is_other(shown, latency)) {
+                        shown = Some(latency);
+                        self.hub.cluster(&self.name, move |view| view.state = ClusterState::Connected { latency });
+                    }
                     if schemas_at.elapsed() >= SCHEMAS_EVERY {
                         schemas_at = Instant::now();
                         if let Err(error) = session.refresh_schemas().await {
