@@ -8,10 +8,10 @@ use super::{
     record::{APPLICATION, RECORD_KIND},
     request::DEADLINE,
 };
-use crate::object::{ObjectId, canonical_json, sha256_hex, without_values};
+use crate::object::{Dictionary, ObjectId, Packed, canonical_json, sha256_hex, without_values};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use serde_json::{Value, json, value::RawValue};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// The largest chunk, in bytes before base64.
 const CHUNK_MOST: usize = 384 << 10;
@@ -70,7 +70,7 @@ pub(super) async fn read(
     namespace: &str,
     application: &str,
     chunks: &[String],
-) -> Result<BTreeMap<ObjectId, Value>, ClusterError> {
+) -> Result<BTreeMap<ObjectId, Packed>, ClusterError> {
     let mut packed = Vec::new();
     for name in chunks {
         let id = ObjectId {
@@ -126,20 +126,21 @@ fn pack(objects: &BTreeMap<ObjectId, Value>) -> Result<Vec<u8>, ClusterError> {
         .map_err(|error| ClusterError::Invalid { message: format!("the payload cannot be packed: {error}") })
 }
 
-fn unpack(packed: &[u8]) -> Result<BTreeMap<ObjectId, Value>, ClusterError> {
+/// Reads the objects, each packed by itself: thousands are kept, and few are looked at.
+fn unpack(packed: &[u8]) -> Result<BTreeMap<ObjectId, Packed>, ClusterError> {
     let damaged = |error: String| ClusterError::Invalid { message: format!("the payload is damaged: {error}") };
     let mut text = Vec::new();
     let reader = zstd::stream::read::Decoder::new(packed).map_err(|error| damaged(error.to_string()))?;
     std::io::Read::read_to_end(&mut std::io::Read::take(reader, TEXT_MOST as u64), &mut text)
         .map_err(|error| damaged(error.to_string()))?;
-    text.split(|byte| *byte == b'\n')
-        .filter(|line| !line.is_empty())
-        .map(|line| {
-            let (id, body): (ObjectId, Value) =
-                serde_json::from_slice(line).map_err(|error| damaged(error.to_string()))?;
-            Ok((id, body))
-        })
-        .collect()
+    let lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
+    let alike = (lines.len() >= Dictionary::WORTH_IT).then(|| Arc::new(Dictionary::of(lines[0])));
+    let object = |line: &&[u8]| {
+        let (id, body): (ObjectId, &RawValue) =
+            serde_json::from_slice(line).map_err(|error| damaged(error.to_string()))?;
+        Ok((id, Packed::text(body.get().as_bytes(), alike.as_ref())))
+    };
+    lines.iter().map(object).collect()
 }
 
 /// Where Secrets are.
@@ -168,8 +169,9 @@ mod tests {
             ("ConfigMap/x/c".parse().unwrap(), config.clone()),
         ]);
         let read = unpack(&pack(&objects).unwrap()).unwrap();
-        assert_eq!(read[&"ConfigMap/x/c".parse().unwrap()], config);
-        assert_eq!(read[&"Secret/x/s".parse().unwrap()]["data"], json!({"token": null}));
+        let read = |id: &str| read[&id.parse().unwrap()].read().unwrap();
+        assert_eq!(read("ConfigMap/x/c"), config);
+        assert_eq!(read("Secret/x/s")["data"], json!({"token": null}));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! `payload`). `docs/cluster-state.md` is the format's description for other tools.
 
 use super::{ApplyRequest, ClusterError, LiveObject, Resource, Scope, Session, payload as chunks, request::DEADLINE};
-use crate::object::{ObjectId, sha256_hex};
+use crate::object::{ObjectId, Packed, sha256_hex};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -358,7 +358,7 @@ pub async fn payload(
     session: &Session,
     namespace: &str,
     head: &RecordHead,
-) -> Result<Option<BTreeMap<ObjectId, Value>>, ClusterError> {
+) -> Result<Option<BTreeMap<ObjectId, Packed>>, ClusterError> {
     if head.payload.omitted {
         return Ok(None);
     }

@@ -21,6 +21,7 @@ use crate::{
     render::{self, FolderTree, RenderError, Rendered},
 };
 use std::{
+    collections::BTreeSet,
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -273,14 +274,19 @@ impl Application {
         desired
     }
 
-    /// Renders a commit without a trace on screen and returns its objects by identity; none where that is not possible any more.
-    pub(in crate::engine) async fn objects_at(&self, commit: CommitId, session: &Session) -> Option<Objects> {
+    /// Renders a commit without a trace on screen and returns these of its objects; none where that is not possible any more.
+    pub(in crate::engine) async fn objects_at(
+        &self,
+        commit: CommitId,
+        session: &Session,
+        ids: &BTreeSet<ObjectId>,
+    ) -> Option<Objects> {
         let source = self.source(&At::Commit(commit), false).await.ok()?;
         let rendered = self.render(&source).await.ok()?;
         let desired = self.placed(&rendered, &session.catalog());
-        let objects =
-            desired.objects.iter().map(|object| (ObjectId::clone(&object.manifest.id), object.manifest.body()));
-        Some(Arc::new(objects.collect()))
+        let wanted = desired.objects.iter().filter(|object| ids.contains(&*object.manifest.id));
+        let objects = wanted.map(|object| (ObjectId::clone(&object.manifest.id), object.manifest.body()));
+        Some(objects.collect())
     }
 
     /// What decides a render, from the configuration and the target.

@@ -5,7 +5,7 @@ use super::{fleet::LastSync, target::Lost};
 use crate::{
     cluster::{ClusterError, Inventory, LeaseState, RecordHead, Session, lease, record},
     config,
-    object::ObjectId,
+    object::{ObjectId, Packed},
 };
 use futures::future::BoxFuture;
 use jiff::Timestamp;
@@ -108,7 +108,10 @@ fn outcome(head: &RecordHead) -> Option<super::Outcome> {
 }
 
 /// Bodies of objects, by identity.
-pub(in crate::engine) type Objects = Arc<BTreeMap<ObjectId, Value>>;
+pub(in crate::engine) type Objects = BTreeMap<ObjectId, Value>;
+
+/// What a record applied, packed.
+type Payload = Arc<BTreeMap<ObjectId, Packed>>;
 
 /// The last reading that was answered.
 #[derive(Default)]
@@ -123,7 +126,7 @@ struct Latest {
 pub(in crate::engine) struct LedgerReader {
     application: String,
     latest: Mutex<Latest>,
-    payloads: Mutex<HashMap<String, Objects>>,
+    payloads: Mutex<HashMap<String, Payload>>,
 }
 
 impl LedgerReader {
@@ -239,7 +242,7 @@ impl LedgerReader {
         namespace: &str,
         ledger: &Ledger,
         ids: &BTreeSet<ObjectId>,
-        rendered: &(dyn Fn(String) -> BoxFuture<'a, Option<Objects>> + Send + Sync + 'a),
+        rendered: &(dyn Fn(String, BTreeSet<ObjectId>) -> BoxFuture<'a, Option<Objects>> + Send + Sync + 'a),
     ) -> BTreeMap<ObjectId, Value> {
         let mut bases = BTreeMap::new();
         let mut by_record: BTreeMap<&str, (&RecordHead, Vec<&ObjectId>)> = BTreeMap::new();
@@ -255,18 +258,18 @@ impl LedgerReader {
                 .into_iter()
                 .partition(|id| !is_secret(id) && payload.as_ref().is_some_and(|payload| payload.contains_key(id)));
             if let Some(payload) = payload {
-                bases.extend(kept.into_iter().filter_map(|id| Some((id.clone(), payload.get(id)?.clone()))));
+                bases.extend(kept.into_iter().filter_map(|id| Some((id.clone(), payload.get(id)?.read().ok()?))));
             }
             if !lost.is_empty()
-                && let Some(rendered) = rendered(head.revision.clone()).await
+                && let Some(rendered) = rendered(head.revision.clone(), lost.into_iter().cloned().collect()).await
             {
-                bases.extend(lost.into_iter().filter_map(|id| Some((id.clone(), rendered.get(id)?.clone()))));
+                bases.extend(rendered);
             }
         }
         bases
     }
 
-    async fn payload(&self, session: &Session, namespace: &str, head: &RecordHead) -> Option<Objects> {
+    async fn payload(&self, session: &Session, namespace: &str, head: &RecordHead) -> Option<Payload> {
         if let Some(known) = self.payloads.lock().unwrap_or_else(PoisonError::into_inner).get(&head.name) {
             return Some(Arc::clone(known));
         }

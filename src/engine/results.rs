@@ -289,8 +289,8 @@ impl Application {
     async fn bases(&self, ledger: &Ledger, session: &Session, ids: &BTreeSet<ObjectId>) -> BTreeMap<ObjectId, Value> {
         let Some(namespace) = self.state_namespace() else { return BTreeMap::new() };
         self.ledger
-            .bases(session, namespace, ledger, ids, &|revision| {
-                async move { self.objects_at(revision.parse().ok()?, session).await }.boxed()
+            .bases(session, namespace, ledger, ids, &|revision, ids| {
+                async move { self.objects_at(revision.parse().ok()?, session, &ids).await }.boxed()
             })
             .await
     }

@@ -4,7 +4,7 @@ use super::{
     Options, Rendered, Renderer,
     assembly::{Dictionaries, Part},
 };
-use crate::object::sha256_hex;
+use sha2::{Digest, Sha256};
 use std::{
     collections::HashMap,
     fs::Metadata,
@@ -22,7 +22,7 @@ const MAX_SPARE_BYTES: usize = 16 << 20;
 
 /// What a render is found by: everything that decides its result.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key(String);
+pub(super) struct Key([u8; 32]);
 
 impl Key {
     pub(super) fn new(
@@ -32,7 +32,19 @@ impl Key {
         inputs: &[(String, String)],
         options: &Options,
     ) -> Self {
-        Self(sha256_hex(format!("{:?}", (renderer, program, path, inputs, options))))
+        let mut hash = Sha256::new();
+        let mut add = |text: &str| {
+            hash.update(text.len().to_le_bytes());
+            hash.update(text);
+        };
+        for text in [&format!("{renderer:?} {options:?}"), program, path] {
+            add(text);
+        }
+        for (path, id) in inputs {
+            add(path);
+            add(id);
+        }
+        Self(hash.finalize().into())
     }
 }
 

@@ -69,14 +69,7 @@ pub(in crate::sandbox) fn create_object(
 /// What only the server writes is not the client's to give.
 fn clear(object: &mut Value, resource: &Resource, namespace: &str) {
     let metadata = meta::metadata(object);
-    for field in [
-        "uid",
-        "creationTimestamp",
-        "deletionTimestamp",
-        "generation",
-        "selfLink",
-        "resourceVersion",
-    ] {
+    for field in ["uid", "creationTimestamp", "deletionTimestamp", "generation", "selfLink", "resourceVersion"] {
         metadata.remove(field);
     }
     meta::set(metadata, "namespace", resource.namespaced.then(|| namespace.into()));
