@@ -207,6 +207,7 @@ async fn a_kind_in_many_namespaces_is_watched_in_all_of_them_at_once_where_the_u
         kubectl.run(&["delete", "-n", namespaces[7].name(), &format!("things.{}/t", crd.1)]);
         until(&engine, "it is gone", |comparison| comparison.count(ObjectState::Missing) == 22).await;
         engine.shutdown().await;
+        drop(engine);
         support::until("no watch is left", DEADLINE, || single(0));
     }
 }
